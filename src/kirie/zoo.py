@@ -1,0 +1,67 @@
+"""MODELS: one card per checkpoint. Data; no logic but `get` and `names`."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from .errors import UnknownModel
+from .spec import ModelCard, Preparation, ReadOut, Weights
+
+__all__ = ["DEFAULT", "MODELS", "get", "names"]
+
+DEFAULT = "kirie-mini"
+
+MODELS: tuple[ModelCard, ...] = (
+    ModelCard(
+        name="kirie-mini",
+        title="kirie's own small model, embedded (preview)",
+        architecture="mini",
+        licence="Apache-2.0",
+        commercial=True,
+        training_sets=(
+            "Oxford-IIIT Pet, 3 breeds (CC-BY-SA-4.0)",
+            "Clothing Co-Parsing (Apache-2.0)",
+            "clothing-dataset-small (CC0-1.0)",
+            "Open Images rabbits (CC-BY-2.0)",
+            "Matterport balloon (Flickr, commercial use and changes allowed)",
+            "YCB object scans (CC-BY-4.0)",
+            "Noto Emoji (Apache-2.0)",
+            "backgrounds: budgie-backgrounds, elementary wallpapers, scikit-image (CC0-1.0)",
+            "backgrounds: GroceryStoreDataset (MIT), COCO (CC-BY-2.0)",
+        ),
+        preparation=Preparation(size=(256, 256), filter="shrink"),
+        readout=ReadOut(activation="sigmoid"),
+        weights=(
+            Weights(
+                file="kirie-mini.onnx",
+                size=0,
+                hash="sha256:" + "0" * 64,
+                url="package:assets/kirie-mini.onnx",
+            ),
+            Weights(
+                file="kirie-mini.safetensors",
+                size=0,
+                hash="sha256:" + "0" * 64,
+                url="package:assets/kirie-mini.safetensors",
+            ),
+        ),
+        source="docs/models/kirie-mini.md",
+    ),
+)
+
+
+def names() -> tuple[str, ...]:
+    """The names of all cards, in the order of `MODELS`."""
+    return tuple(card.name for card in MODELS)
+
+
+def get(name: str) -> ModelCard:
+    """The card of that name or alias; `UnknownModel` with the nearest names otherwise."""
+    known = {key: card for card in MODELS for key in (card.name, *card.aliases)}
+    if name in known:
+        return known[name]
+    near = get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise UnknownModel(
+        f"Unknown model {name!r}.{hint} `kirie models list` shows all; a file is given by its path."
+    )
