@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ._resample import resize_skimage
 from .spec import Preparation
 
 __all__ = ["Geometry", "prepare"]
@@ -55,6 +54,8 @@ def _resized(rgb: NDArray[np.uint8], preparation: Preparation) -> NDArray[np.flo
     height, width = preparation.size
     how = preparation.filter
     if how.startswith("skimage"):
+        from ._resample import resize_skimage
+
         return resize_skimage(
             rgb.astype(np.float64) / 255, (height, width), anti_aliasing=how == "skimage"
         ).astype(np.float32)

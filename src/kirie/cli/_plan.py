@@ -13,8 +13,10 @@ __all__ = ["STANDARD", "Job", "plan"]
 
 STANDARD = "-"
 SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif")
-    + (".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif")
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif"),
+        *(".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif"),
+    )
 )
 OWN = ("cutout", "mask", "trimap", "overlay")
 

@@ -78,6 +78,11 @@ def add(commands: Any) -> None:
     what.add_argument(
         "--format", help="png (default), webp, avif, tiff, or jpeg (with a background)"
     )
+    _add_running(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how to run")
     how.add_argument("--engine", default="auto", help="auto (default), onnx, pytorch")
     how.add_argument(
@@ -97,7 +102,6 @@ def add(commands: Any) -> None:
         "--json", action="store_true", help="one JSON object per picture on standard output"
     )
     say.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    parser.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> int:

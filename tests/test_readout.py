@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from kirie.errors import BadCheckpoint
+from kirie.prepare import Geometry
+from kirie.readout import alpha
+from kirie.spec import ReadOut
+
+GEOMETRY = Geometry(picture=(30, 50), network=(8, 8))
+
+
+def test_sigmoid_without_overflow():
+    raw = np.array([[[-1e4, 1e4], [0, 2]]], np.float32)
+    out = alpha(raw, ReadOut(), Geometry(picture=(2, 2), network=(2, 2)))
+    np.testing.assert_allclose(out, [[0, 1], [0.5, 1 / (1 + np.exp(-2))]], atol=1e-6)
+
+
+def test_shape_range_and_type():
+    raw = np.random.default_rng(0).normal(size=(1, 8, 8)).astype(np.float32) * 5
+    for readout in (ReadOut(), ReadOut(stretch=True, quantise=True, filter="lanczos")):
+        out = alpha(raw, readout, GEOMETRY)
+        assert out.shape == (30, 50)
+        assert out.dtype == np.float32
+        assert 0 <= out.min() <= out.max() <= 1
+
+
+def test_only_stretch_makes_a_subject_of_noise():
+    noise = np.random.default_rng(0).normal(-6, 0.1, (1, 8, 8)).astype(np.float32)
+    assert alpha(noise, ReadOut(), GEOMETRY).max() < 0.01
+    assert alpha(noise, ReadOut(stretch=True), GEOMETRY).max() > 0.9
+
+
+def test_a_constant_map_has_no_subject_to_stretch():
+    assert alpha(np.full((1, 8, 8), 3, np.float32), ReadOut(stretch=True), GEOMETRY).max() == 0
+
+
+def test_levels_take_the_haze_off():
+    raw = np.array([[[0.01, 0.5, 0.99]]], np.float32)
+    out = alpha(
+        raw,
+        ReadOut(activation="none", levels=(0.02, 0.98)),
+        Geometry(picture=(1, 3), network=(1, 3)),
+    )
+    np.testing.assert_allclose(out, [[0, 0.5, 1]], atol=1e-6)
+
+
+def test_softmax_counts_everything_but_the_background():
+    raw = np.zeros((4, 1, 1), np.float32)
+    out = alpha(raw, ReadOut(activation="softmax"), Geometry(picture=(1, 1), network=(1, 1)))
+    np.testing.assert_allclose(out, 0.75)
+
+
+@pytest.mark.parametrize(
+    "raw", [np.full((1, 4, 4), np.nan), np.full((1, 4, 4), np.inf), np.zeros((4, 4))]
+)
+def test_a_broken_map_is_refused(raw):
+    with pytest.raises(BadCheckpoint, match="not a finite map"):
+        alpha(raw.astype(np.float32), ReadOut(), GEOMETRY)
