@@ -23,7 +23,20 @@ def test_unknown_name_is_an_attribute_error():
     "command", ["import kirie", "import kirie, kirie.cli", "import kirie; kirie.models()"]
 )
 def test_importing_kirie_is_light(command):
-    heavy = ["torch", "openvino", "fastapi", "scipy", "numba", "cv2", "onnx", "ray", "rich", "numpy", "PIL", "onnxruntime"]
+    heavy = [
+        "torch",
+        "openvino",
+        "fastapi",
+        "scipy",
+        "numba",
+        "cv2",
+        "onnx",
+        "ray",
+        "rich",
+        "numpy",
+        "PIL",
+        "onnxruntime",
+    ]
     script = f"{command}\nimport sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

@@ -1,0 +1,1 @@
+"""The networks themselves, as plain PyTorch modules. Needs the extra torch."""

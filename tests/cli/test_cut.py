@@ -1,0 +1,194 @@
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kirie.cli import main
+
+FAKE = ("--engine", "fake")
+
+
+def cut(*arguments):
+    return main(["cut", *map(str, arguments), *FAKE])
+
+
+def read(path):
+    with Image.open(path) as image:
+        image.load()
+        return image
+
+
+def test_beside_the_photo(disc_file, capsys):
+    assert cut(disc_file) == 0
+    assert read(disc_file.with_name("disc-cutout.png")).mode == "RGBA"
+    said = capsys.readouterr().err
+    for part in (
+        "disc-cutout.png",
+        "kirie-mini (Apache-2.0)",
+        "fake on cpu",
+        "fp32",
+        "160×120",
+        " s;",
+    ):
+        assert part in said
+
+
+@pytest.mark.parametrize(("as_", "mode"), [("mask", "L"), ("trimap", "L"), ("overlay", "RGB")])
+def test_as(disc_file, as_, mode):
+    assert cut(disc_file, "--as", as_) == 0
+    assert read(disc_file.with_name(f"disc-{as_}.png")).mode == mode
+
+
+def test_background_and_format(disc_file, tmp_path):
+    assert cut(disc_file, "--background", "#ff0000", "-o", tmp_path / "red.jpg") == 0
+    assert read(tmp_path / "red.jpg").getpixel((0, 0)) == pytest.approx((254, 0, 0), abs=3)
+    assert cut(disc_file, "--background", "blur", "--format", "webp") == 0
+    assert read(tmp_path / "disc-cutout.webp").format == "WEBP"
+
+
+def test_many_with_failures(tmp_path, disc_file, capsys):
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    good = disc_file.read_bytes()
+    (folder / "good 1'\".png").write_bytes(good)
+    (folder / "sub" / "良い.png").write_bytes(good)
+    (folder / "truncated.jpg").write_bytes(jpeg()[:2000])
+    (folder / "huge.png").write_bytes(huge_png())
+    (folder / "text.jpg").write_text("hello, I am a text")
+    (folder / "empty.png").write_bytes(b"")
+    out = tmp_path / "out"
+    assert cut(folder, "-o", out) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    for name in ("truncated.jpg", "huge.png", "text.jpg", "empty.png"):
+        assert len([line for line in said.splitlines() if name in line]) == 1
+    assert sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()) == [
+        "good 1'\".png",
+        "sub/良い.png",
+    ]
+    assert "2 cut, 4 failed" in said
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything"
+)
+def test_a_file_without_permission(disc_file, capsys):
+    disc_file.chmod(0)
+    assert cut(disc_file) == 1
+    assert "ermission" in capsys.readouterr().err
+
+
+def test_json_is_one_object_per_picture(disc_file, tmp_path, capsys):
+    (tmp_path / "black.png").write_bytes(black())
+    assert (
+        cut(
+            disc_file,
+            tmp_path / "black.png",
+            tmp_path / "gone.png",
+            "-o",
+            tmp_path / "o",
+            "--json",
+            "--quiet",
+        )
+        == 1
+    )
+    first, empty, gone = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    keys = "input output model licence engine device precision size coverage bbox empty notes timings error"
+    for line in (first, empty, gone):
+        assert list(line) == keys.split()
+    assert first["size"] == [120, 160]
+    assert first["error"] is None
+    assert empty["empty"] is True
+    assert empty["bbox"] is None
+    assert "gone.png" in gone["error"]
+    assert gone["output"] is None
+
+
+def test_standard_input_and_output(disc_file):
+    command = [sys.executable, "-m", "kirie", "cut", "-", "-o", "-", *FAKE]
+    done = subprocess.run(command, input=disc_file.read_bytes(), capture_output=True, check=True)
+    assert read(io.BytesIO(done.stdout)).mode == "RGBA"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["x.jpg", "--background", "nonsense"], "neither a colour"),
+        (["x.jpg", "-o", "x.out.jpg"], "JPEG cannot be transparent"),
+        (["x.jpg", "--format", "docx"], "docx"),
+        (["x.jpg", "-m", "u3net"], "Unknown model"),
+        (["x.jpg", "--max-pixels", "0"], "max_pixels"),
+        (["x.jpg", "y.jpg", "-o", "z.png"], "one file"),
+        (["x.jpg", "--as", "mask", "--background", "white"], "goes with a cutout"),
+        (["-", "-o", "-", "--json"], "standard output"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_code_2(arguments, said, capsys):
+    assert main(["cut", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_wrong_option_is_one_sentence_and_code_2(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["cut", "x.jpg", "--as", "sketch"])
+    assert end.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_device_cuda_without_a_gpu(disc_file, capsys):
+    from kirie.engines.onnx import providers
+
+    if "CUDAExecutionProvider" in providers():
+        pytest.skip("this onnxruntime has a CUDA part")
+    assert main(["cut", str(disc_file), "--device", "cuda"]) == 2
+    assert "No GPU can be used" in capsys.readouterr().err
+    assert not disc_file.with_name("disc-cutout.png").exists()
+
+
+def test_models_and_doctor(capsys):
+    assert main(["models", "list"]) == 0
+    assert "kirie-mini" in capsys.readouterr().out
+    assert main(["models", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["name"] == "kirie-mini"
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "onnxruntime" in said
+    assert "the embedded model runs" in said
+    assert main(["doctor", "--json"]) == 0
+    assert {f["state"] for f in json.loads(capsys.readouterr().out)} <= {"ok", "missing", "problem"}
+
+
+def jpeg():
+    buffer = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 255, (90, 90, 3), np.uint8)
+    Image.fromarray(pixels).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def black():
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def huge_png():
+    """A PNG header that promises 60 000 × 60 000 pixels, and nothing else."""
+    import struct
+    import zlib
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"x") + chunk(b"IEND", b"")
+    )
