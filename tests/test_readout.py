@@ -56,3 +56,16 @@ def test_softmax_counts_everything_but_the_background():
 def test_a_broken_map_is_refused(raw):
     with pytest.raises(BadCheckpoint, match="not a finite map"):
         alpha(raw.astype(np.float32), ReadOut(), GEOMETRY)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (8, 9), (31, 8), (101, 77), (1, 40)])
+@pytest.mark.parametrize("plane", [(8, 8), (1, 1), (5, 3)])
+def test_enlarging_is_pillows_bilinear(size, plane):
+    from PIL import Image
+
+    if size[0] < plane[0] or size[1] < plane[1]:
+        pytest.skip("shrinks")
+    values = np.random.default_rng(2).random(plane, np.float32)
+    expected = np.asarray(Image.fromarray(values).resize(size[::-1], Image.Resampling.BILINEAR))
+    out = alpha(values[None], ReadOut(activation="none"), Geometry(picture=size, network=plane))
+    np.testing.assert_allclose(out, expected, atol=1e-6)

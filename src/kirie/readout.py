@@ -38,8 +38,10 @@ def alpha(raw: NDArray[np.float32], readout: ReadOut, geometry: Geometry) -> NDA
         levels = Image.fromarray((subject * 255).clip(0, 255).astype(np.uint8))  # truncates
         resized = levels.resize((width, height), PILLOW[readout.filter])
         return np.asarray(resized, np.float32) / np.float32(255)
-    image = Image.fromarray(np.ascontiguousarray(subject, np.float32))
-    resized = image.resize((width, height), PILLOW[readout.filter])
+    subject = np.ascontiguousarray(subject, np.float32)
+    if readout.filter == "bilinear" and height >= subject.shape[0] and width >= subject.shape[1]:
+        return _enlarged(subject, height, width)
+    resized = Image.fromarray(subject).resize((width, height), PILLOW[readout.filter])
     return np.clip(np.asarray(resized), 0, 1)
 
 
@@ -58,3 +60,35 @@ def probabilities(raw: NDArray[np.float32], readout: ReadOut) -> NDArray[np.floa
         # Written with tanh, which cannot overflow.
         return np.float32(0.5) * (1 + np.tanh(np.float32(0.5) * subject))
     return subject
+
+
+def _enlarged(plane: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """Bilinear, pixel centres at halves, as Pillow's; several times faster on large pictures.
+
+    All output rows between the same two source rows are one outer product, small enough for the cache.
+    """
+    sources, columns = plane.shape
+    across = plane @ _weights(columns, width).T  # (h, W)
+    place = (np.arange(height) + 0.5) * sources / height - 0.5
+    upper = np.clip(np.floor(place), 0, sources - 1).astype(np.intp)
+    share = np.clip(place - upper, 0, 1).astype(np.float32)
+    starts = np.searchsorted(upper, np.arange(sources + 1))
+    steps = np.diff(across, axis=0, append=across[-1:])  # below the last row there is nothing
+    out = np.empty((height, width), np.float32)
+    for row in range(sources):
+        rows = slice(starts[row], starts[row + 1])
+        np.multiply(share[rows, None], steps[row], out=out[rows])
+        out[rows] += across[row]
+    return out
+
+
+def _weights(sources: int, targets: int) -> NDArray[np.float32]:
+    """(targets, sources): the two bilinear weights of each target."""
+    place = np.clip((np.arange(targets) + 0.5) * sources / targets - 0.5, 0, sources - 1)
+    left = np.minimum(np.floor(place).astype(np.intp), max(sources - 2, 0))
+    share = place - left
+    matrix = np.zeros((targets, sources), np.float32)
+    each = np.arange(targets)
+    matrix[each, left] = 1 - share
+    matrix[each, np.minimum(left + 1, sources - 1)] += share
+    return matrix
