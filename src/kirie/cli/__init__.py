@@ -63,7 +63,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (head, less) has enough; nothing more can be said to it, not at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except (OSError, MemoryError) as error:
+        sys.stderr.write(f"kirie: {_plain(error)}\n")
+        return 2
     except KeyboardInterrupt:
         sys.stderr.write("kirie: interrupted; what was already written is whole.\n")
         return 130
     return code
+
+
+def _plain(error: OSError | MemoryError) -> str:
+    """What the system refused, as a sentence."""
+    if isinstance(error, MemoryError):
+        return "There is not enough memory; close other programs, or make the pictures smaller."
+    where = f" ({error.filename})" if error.filename else ""
+    return f"The system refused: {error.strerror or error}{where}."

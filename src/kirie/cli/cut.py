@@ -16,7 +16,10 @@ from ..spec import DEFAULT_MAX_PIXELS, CutOptions
 from ._plan import STANDARD, Job, plan
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from ..cutter import Cutout, Cutter
+    from ..image import Picture
 
 __all__ = ["add"]
 
@@ -106,6 +109,8 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Cut everything that is given; 0 if all went well, 1 if some inputs failed."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from .. import compose, image
 
     started = perf_counter()
@@ -129,15 +134,29 @@ def run(given: argparse.Namespace) -> int:
         )
     _check_format(jobs, options)
 
-    from ..cutter import load
+    with ThreadPoolExecutor(1) as pool:
+        first = _first(jobs, options, pool)
+        from ..cutter import load
 
-    with load(given.model, engine=given.engine, device=given.device) as cutter:
-        report = _Report(cutter, given, total=len(jobs))
-        with report.progress():
-            for job, answer in _answers(cutter, jobs, options):
-                report.add(job, answer)
-        report.end(perf_counter() - started)
-        return 1 if report.failed else 0
+        with load(given.model, engine=given.engine, device=given.device) as cutter:
+            report = _Report(cutter, given, total=len(jobs))
+            with report.progress():
+                for job, answer in _answers(cutter, jobs, options, first):
+                    report.add(job, answer)
+            report.end(perf_counter() - started)
+            return 1 if report.failed else 0
+
+
+def _first(
+    jobs: list[Job], options: CutOptions, pool: ThreadPoolExecutor
+) -> Future[Picture] | None:
+    """Start to decode the first picture: a third of a short run, while the runtime is imported and opens the model."""
+    from .. import image
+
+    job = next((job for job in jobs if not job.error), None)
+    if job is None or job.source == STANDARD:
+        return None
+    return pool.submit(image.decode, Path(job.source), max_pixels=options.max_pixels)
 
 
 def _check_format(jobs: list[Job], options: CutOptions) -> None:
@@ -156,7 +175,7 @@ def _check_format(jobs: list[Job], options: CutOptions) -> None:
 
 
 def _answers(
-    cutter: Cutter, jobs: list[Job], options: CutOptions
+    cutter: Cutter, jobs: list[Job], options: CutOptions, first: Future[Picture] | None
 ) -> Iterator[tuple[Job, dict[str, Any] | KirieError]]:
     """Each job with the facts of its saved cutout, or with what went wrong."""
     good = [job for job in jobs if not job.error]
@@ -170,12 +189,18 @@ def _answers(
             cutout.save(target)
         return cutout.report()
 
-    sources = (
-        sys.stdin.buffer.read() if job.source == STANDARD else Path(job.source) for job in good
-    )
+    def sources() -> Iterator[Any]:
+        for index, job in enumerate(good):
+            if job.source == STANDARD:
+                yield sys.stdin.buffer.read()
+            elif index == 0 and first is not None and first.exception() is None:
+                yield first.result()
+            else:  # a first picture that failed fails again here, in its place
+                yield Path(job.source)
+
     # On a CPU a batch is no faster than its pictures one by one, and starts later.
     batch_size = 1 if cutter.engine.device == "cpu" else 8
-    answers = cutter.cut_many(sources, options, batch_size=batch_size, then=save, errors="return")
+    answers = cutter.cut_many(sources(), options, batch_size=batch_size, then=save, errors="return")
     for job in jobs:
         yield job, BadInput(job.error) if job.error else next(answers)
 
