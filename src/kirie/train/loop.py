@@ -143,7 +143,7 @@ def step(run: Run, batch: Batch, precision: torch.dtype) -> float:
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
         maps = run.net(x)
     loss = losses.deep((maps.logits, *maps.sides), truth, run.recipe.scales, run.recipe.parts)
-    value = float(loss)
+    value = float(loss.detach())
     if not math.isfinite(value):
         raise NotFinite(
             f"The loss became {value} at step {run.steps}, in a batch of: {', '.join(batch.names)}. Look at these "
