@@ -15,7 +15,7 @@ from torch import Tensor
 
 __all__ = ["cross_entropy", "deep", "iou", "similarity"]
 
-WINDOW = 7  # side of the similarity's square window, in pixels
+WINDOW = 8  # side of the similarity's square window, in pixels
 _C1, _C2 = 0.01**2, 0.03**2  # the constants of the SSIM paper, for values in 0..1
 
 
@@ -35,12 +35,25 @@ def iou(logits: Tensor, truth: Tensor) -> Tensor:
 def similarity(logits: Tensor, truth: Tensor) -> Tensor:
     """1 − SSIM (Wang et al., 2004) of probability and truth, over square windows that lie wholly inside."""
     p, t = logits.float().sigmoid(), truth.float()
-    side = min(WINDOW, *p.shape[2:])
     moments = torch.cat((p, t, p * p, t * t, p * t), 1)  # (N, 5, h, w)
-    mp, mt, pp, tt, pt = F.avg_pool2d(moments, side, stride=1).unbind(1)  # (N, h-6, w-6) each
+    mp, mt, pp, tt, pt = _window_means(moments).unbind(1)  # (N, h-7, w-7) each
     vp, vt, cov = pp - mp * mp, tt - mt * mt, pt - mp * mt
     ssim = (2 * mp * mt + _C1) * (2 * cov + _C2) / ((mp * mp + mt * mt + _C1) * (vp + vt + _C2))
     return (1 - ssim).mean()
+
+
+def _window_means(x: Tensor) -> Tensor:
+    """Means over 8×8 windows, (N, C, h, w) → (N, C, h-7, w-7); over the whole of a smaller map.
+
+    Pairs, then pairs of pairs, then of those: six additions, where `avg_pool2d` took a seventh of a training step.
+    """
+    if min(x.shape[2:]) < WINDOW:
+        return x.mean((2, 3), keepdim=True)
+    for shift in (1, 2, 4):
+        x = x[:, :, shift:] + x[:, :, :-shift]
+    for shift in (1, 2, 4):
+        x = x[..., shift:] + x[..., :-shift]
+    return x / WINDOW**2
 
 
 def deep(
