@@ -39,24 +39,26 @@ def resize_skimage(
             f"Cannot resize an array of shape {image.shape} to {size}: expected (H, W, C) and (h, w), "
             "nothing empty."
         )
-    H, W, C = image.shape
+    height, width, channels = image.shape
     h, w = size
-    rows = _along_first(image.reshape(H, W * C), h, anti_aliasing)  # (h, W·C)
-    across = rows.reshape(h, W, C).transpose(1, 0, 2).reshape(W, h * C)  # (h, W, C) → (W, h·C)
-    out = _along_first(across, w, anti_aliasing).reshape(w, h, C).transpose(1, 0, 2)
+    rows = _along_first(
+        image.reshape(height, width * channels), h, smooth=anti_aliasing
+    )  # (h, W·C)
+    across = (
+        rows.reshape(h, width, channels).transpose(1, 0, 2).reshape(width, h * channels)
+    )  # (h, W, C) → (W, h·C)
+    out = _along_first(across, w, smooth=anti_aliasing).reshape(w, h, channels).transpose(1, 0, 2)
     low, high = float(image.min()), float(image.max())
     if not low <= 0 <= high and out.min() <= 0 <= out.max():
         low, high = min(low, 0.0), max(high, 0.0)  # scikit-image keeps the padding's value then
     return np.clip(out, low, high)
 
 
-def _along_first(
-    values: NDArray[np.float64], targets: int, anti_aliasing: bool
-) -> NDArray[np.float64]:
+def _along_first(values: NDArray[np.float64], targets: int, *, smooth: bool) -> NDArray[np.float64]:
     """Resize (n, m) to (targets, m)."""
     sources = values.shape[0]
     factor = sources / targets
-    kernel = _gaussian(max(0.0, (factor - 1) / 2) if anti_aliasing else 0.0)
+    kernel = _gaussian(max(0.0, (factor - 1) / 2) if smooth else 0.0)
     radius = len(kernel) // 2
     place = (np.arange(targets) + 0.5) * factor - 0.5
     out = np.empty((targets, values.shape[1]))
