@@ -7,18 +7,19 @@ computed in float32 (ONNX Runtime folds the casts when it opens the file). What 
 from __future__ import annotations
 
 import copy
-import os
-import tempfile
+import secrets
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ._version import __version__
 from .errors import BadInput, KirieError, MissingExtra
@@ -142,22 +143,16 @@ def _check_card(net: nn.Module, card: ModelCard) -> None:
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
     """A temporary file in the same folder that takes the path's place when all went well."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror or error}.") from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
+        temporary.touch(exist_ok=False)
         yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp makes it private
         temporary.replace(path)
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 # --- weights ---------------------------------------------------------------------------------------------------------
@@ -177,10 +172,13 @@ def _folded(net: nn.Module, size: tuple[int, int]) -> nn.Module:
     folded = copy.deepcopy(net)
     for module in folded.modules():
         children = list(module.named_children())
-        for (first, conv), (second, norm) in zip(children, children[1:], strict=False):
-            pair = isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-            if pair and conv.out_channels == norm.num_features:
-                setattr(module, first, torch.nn.utils.fusion.fuse_conv_bn_eval(conv, norm))  # type: ignore[arg-type]
+        for (first, conv), (second, norm) in pairwise(children):
+            if (
+                isinstance(conv, nn.Conv2d)
+                and isinstance(norm, nn.BatchNorm2d)
+                and conv.out_channels == norm.num_features
+            ):
+                setattr(module, first, fuse_conv_bn_eval(conv, norm))
                 setattr(module, second, nn.Identity())
     image = _images(size, count=1)
     with torch.inference_mode():
