@@ -25,6 +25,7 @@ MAY = {
     "procedure": {"errors", "spec", "engines"},
     "engines": {"errors", "spec", "nn"},
     "nn": {"errors", "spec", "_version"},
+    "export": {"errors", "spec", "nn", "_version"},
     "metrics": {"errors"},
 }
 STANDARD_ONLY = ("errors", "spec", "zoo")

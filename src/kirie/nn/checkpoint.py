@@ -1,0 +1,141 @@
+"""Weights file → network: the one place of kirie that reads weights files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import BadCheckpoint, BadInput
+from . import _files
+from .build import build
+from .origin import Origin
+from .recognise import COUNTER, Match, check_options, misfit, recognise, without_prefixes
+
+__all__ = ["load"]
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    scale_inputs: Literal["cat", "add", "none"] | None = None,
+    patch_order: Literal["colour", "grid"] | None = None,
+    base_size: tuple[int, int] | None = None,
+) -> nn.Module:
+    """Load any published or own checkpoint; what it is, is inferred from its card or its names and shapes.
+
+    The file may be a `.pth` (old or new layout, plain or inside a training checkpoint, with prefixes such as `module.`) or a
+    `.safetensors`. Half-precision weights become float32. Nothing in the file is executed.
+
+    Args:
+        path: the file.
+        scale_inputs: BiRefNet: how the half-size picture goes in.
+        patch_order: BiRefNet: the order of the picture's patches.
+        base_size: InSPyReNet: the (height, width) that its pyramid starts from.
+
+    Returns:
+        The network in eval mode, on the CPU, float32; `net.origin` is an `Origin`.
+
+    Raises:
+        BadCheckpoint: the file cannot be read, or does not fit; the message holds the difference. There is never a network
+            that is partly random.
+        BadInput: an option that does not exist, or does not apply to the file's family.
+        MissingExtra: PyTorch is too old, or safetensors is not installed.
+    """
+    options = {"scale_inputs": scale_inputs, "patch_order": patch_order, "base_size": base_size}
+    _check_values(options)
+    path = Path(path)
+    content = _files.read(path)
+    notes = content.notes
+    tensors = content.tensors
+    if content.card is None:
+        tensors = without_prefixes(tensors, notes, path.name)
+    match = recognise(tensors, content.card, path.name)
+    check_options(options, match, path.name)
+    if not match.exact:
+        raise BadCheckpoint(misfit(match, tensors, path.name))
+    with torch.random.fork_rng(devices=[]):  # building draws random numbers, which are the caller's
+        net = build(match.architecture, **match.arguments)
+    state = _state(tensors, match, net, notes)
+    if wrong := _not_finite(state):
+        raise BadCheckpoint(
+            f"{path.name} holds numbers that are not finite ({wrong}): its training failed, or it is damaged. Use "
+            "another checkpoint."
+        )
+    net.load_state_dict(state, strict=True)
+    net.origin = _origin(path, content, match, net)  # type: ignore[assignment]
+    return net.eval()
+
+
+def _check_values(options: Mapping[str, Any]) -> None:
+    allowed = {"scale_inputs": ("cat", "add", "none"), "patch_order": ("colour", "grid")}
+    for name, values in allowed.items():
+        if options[name] is not None and options[name] not in values:
+            raise BadInput(
+                f"{name} is {options[name]!r}, but can only be one of: {', '.join(values)}."
+            )
+    size = options["base_size"]
+    if size is not None and not (
+        isinstance(size, tuple)
+        and len(size) == 2
+        and all(isinstance(n, int) and n > 0 for n in size)
+    ):
+        raise BadInput(f"base_size is {size!r}, but must be (height, width) in pixels.")
+
+
+def _state(
+    tensors: Mapping[str, Tensor], match: Match, net: nn.Module, notes: list[str]
+) -> dict[str, Tensor]:
+    """The tensors by our names, float32; counters that an old file lacks are as built, which is zero."""
+    expected = net.state_dict()
+    state = {name: tensor for name, tensor in expected.items() if name.endswith(COUNTER)}
+    changed = set()
+    for theirs, tensor in tensors.items():
+        name = match.names[theirs]
+        if tensor.is_floating_point() != expected[name].is_floating_point() and name not in state:
+            raise BadCheckpoint(
+                f"The file holds {theirs} as {tensor.dtype}, not {expected[name].dtype}: it is quantised or damaged; save "
+                "plain floating-point weights."
+            )
+        if tensor.dtype != expected[name].dtype:
+            changed.add(str(tensor.dtype).removeprefix("torch."))
+        state[name] = tensor.to(expected[name].dtype)
+    if changed:
+        notes.append(f"converted from {', '.join(sorted(changed))} to float32")
+    return state
+
+
+def _not_finite(state: Mapping[str, Tensor]) -> str:
+    """Which of our tensors holds NaN or infinities first, and how many; empty where none does."""
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            return f"{int((~torch.isfinite(tensor)).sum())} in {name}"
+    return ""
+
+
+def _origin(path: Path, content: _files.Content, match: Match, net: nn.Module) -> Origin:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    card = content.card
+    size = "×".join(str(n) for n in card.preparation.size) if card else "h×w"
+    channels = match.arguments.get("channels", 3)
+    how = "the file's card" if match.by_card else "names and shapes"
+    return Origin(
+        file=str(path),
+        sha256=digest,
+        format=content.format,
+        family=match.family,
+        architecture=match.architecture,
+        options=dict(match.arguments),
+        inferred={"architecture": match.architecture, **match.arguments, "from": how},
+        parameters=sum(parameter.numel() for parameter in net.parameters()),
+        input=f"N×{channels}×{size} float32",
+        licence=card.licence if card else None,
+        card=card,
+        notes=tuple(content.notes),
+    )

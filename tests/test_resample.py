@@ -1,0 +1,65 @@
+"""The scikit-image resize, and the published preparation and mask steps that stand on it."""
+
+from pathlib import Path
+
+import golden
+import numpy as np
+import pytest
+
+from kirie import readout
+from kirie._resample import resize_skimage
+from kirie.errors import BadInput
+from kirie.prepare import Geometry, prepare
+from kirie.spec import Preparation, ReadOut
+
+STORED = Path(__file__).parent / "golden" / "skimage" / "resize.npz"
+SIZES = ["5x6", "19x25", "19x6", "14x17", "1x1"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("anti_aliasing", [True, False])
+@pytest.mark.parametrize("picture", ["dark", "light"])
+def test_equals_scikit_image(picture, anti_aliasing, size):
+    """Values recorded from scikit-image 0.25.2; the light picture shows the clipping at the zero padding."""
+    with np.load(STORED) as stored:
+        image = stored[picture] / 255
+        want = stored[f"{picture}-{size}-{anti_aliasing}"]
+    have = resize_skimage(
+        image, tuple(int(n) for n in size.split("x")), anti_aliasing=anti_aliasing
+    )
+    np.testing.assert_allclose(have, want, rtol=0, atol=1e-12)
+
+
+def test_refuses_what_is_no_picture():
+    with pytest.raises(BadInput, match="nothing empty"):
+        resize_skimage(np.zeros((0, 4, 3)), (2, 2), anti_aliasing=True)
+    with pytest.raises(BadInput, match="nothing empty"):
+        resize_skimage(np.zeros((4, 4)), (2, 2), anti_aliasing=True)
+
+
+@pytest.fixture(scope="module")
+def published():
+    return golden.load("u2net", "preprocess_96")
+
+
+@pytest.mark.parametrize(
+    ("output", "how"),
+    [("repo", "skimage"), ("repo_no_antialias", "skimage-plain"), ("rembg", "lanczos")],
+)
+def test_published_preparation(published, output, how):
+    picture = published.outputs["image"][0].astype(np.uint8)
+    batch, geometry = prepare(picture, Preparation(size=(96, 96), filter=how, scale="maximum"))
+    assert geometry.picture == picture.shape[:2]
+    published.check(batch, output)
+
+
+@pytest.mark.parametrize(("output", "how"), [("repo_mask", "bilinear"), ("rembg_mask", "lanczos")])
+def test_published_mask(published, output, how):
+    raw = published.outputs["map"][0]
+    height, width = published.outputs[output].shape[1:]
+    alpha = readout.alpha(
+        raw,
+        ReadOut(activation="none", stretch=True, quantise=True, filter=how),
+        Geometry(picture=(height, width), network=(96, 96)),
+    )
+    published.check(np.round(alpha * 255)[None], output)
