@@ -33,7 +33,9 @@ def read(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise BadInput(f"{name}: there is no such file.") from error
     except PermissionError as error:
-        raise BadInput(f"{name}: permission denied; make the file readable for this user.") from error
+        raise BadInput(
+            f"{name}: permission denied; make the file readable for this user."
+        ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
         raise BadInput(f"{name} cannot be read: {_reason(error)}.") from error
 

@@ -69,7 +69,9 @@ def sniff(head: bytes) -> tuple[str | None, str]:
     if head[4:8] == b"ftyp":
         return _brand(head)
     # Two letters are little proof: a bitmap also says how long its header is.
-    if head[:2] == b"BM" and head[14:18] in {bytes((n, 0, 0, 0)) for n in (12, 40, 52, 56, 64, 108, 124)}:
+    if head[:2] == b"BM" and head[14:18] in {
+        bytes((n, 0, 0, 0)) for n in (12, 40, 52, 56, 64, 108, 124)
+    }:
         return "bmp", ""
     lowered = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for magic, what in OTHERS:
@@ -84,7 +86,18 @@ def _brand(head: bytes) -> tuple[str | None, str]:
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(length, len(head)), 4))]
     if any(brand in (b"avif", b"avis") for brand in brands):
         return "avif", ""
-    heic = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+    heic = (
+        b"heic",
+        b"heix",
+        b"heim",
+        b"heis",
+        b"hevc",
+        b"hevx",
+        b"hevm",
+        b"hevs",
+        b"mif1",
+        b"msf1",
+    )
     if any(brand in heic for brand in brands):
         return "heic", ""
     return None, "a video or another media file"

@@ -24,11 +24,15 @@ Bytes = NDArray[np.uint8]
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SUB, UP = 1, 2
 COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # grey, RGB, RGBA
-STRIPE = 1 << 20  # filtered bytes per piece: they stay in the cache; a new piece costs about 100 bytes
+STRIPE = (
+    1 << 20
+)  # filtered bytes per piece: they stay in the cache; a new piece costs about 100 bytes
 SAMPLE = 13  # every 13th byte chooses a row's filter: prime, so that all channels take part
 ADLER = 65521
 THREADS = 4  # more wait for the one that joins the pieces
-GREY_LEVEL = 6  # masks are nearly empty: the better compressor takes milliseconds and halves the file
+GREY_LEVEL = (
+    6  # masks are nearly empty: the better compressor takes milliseconds and halves the file
+)
 
 
 def png(
@@ -68,7 +72,12 @@ def png(
 
 def _chunk(kind: bytes, data: bytes) -> tuple[bytes, ...]:
     """The parts of a chunk, unjoined: joining copies."""
-    return struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+    return (
+        struct.pack(">I", len(data)),
+        kind,
+        data,
+        struct.pack(">I", zlib.crc32(data, zlib.crc32(kind))),
+    )
 
 
 def _zlib_stream(pixels: NDArray[Any], step: int) -> Iterable[bytes]:
