@@ -85,7 +85,8 @@ def eight_bits(values: Array) -> NDArray[np.uint8]:
     if values.dtype == np.uint8:
         return values
     # x - x/256 + 128 cannot overflow, and its upper byte is x/257 rounded, for every x (a test tries them all).
-    return ((values - (values >> 8) + np.uint16(128)) >> 8).astype(np.uint8)
+    upper: NDArray[np.uint8] = ((values - (values >> 8) + np.uint16(128)) >> 8).astype(np.uint8)
+    return upper
 
 
 def grounded(rgb: NDArray[np.uint8], alpha: Array) -> NDArray[np.uint8]:

@@ -39,7 +39,23 @@ UNSAID = (
     72.0,
     25.4,
 )  # what libvips says where the file says nothing; the first says nothing anyway
+BROKEN_NOTE = "Its colour profile is broken and was ignored: colours may be off."
 CMYK_NOTE = "Its CMYK colours were converted to sRGB."
+LAB_NOTE = "Its Lab colours were converted to sRGB."
+
+# Pillow's modes
+GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
+PLAIN_IF_CLEAR = ("1", "L", "P", "RGB")  # modes that may name one colour that is transparent
+PLAIN = {
+    "1": "L",
+    "P": "RGB",
+    "PA": "RGBA",
+    "La": "LA",
+    "RGBa": "RGBA",
+    "RGBX": "RGB",
+    "YCbCr": "RGB",
+    "HSV": "RGB",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +102,11 @@ def _with_vips(data: bytes, name: str, format: str, max_pixels: int) -> Raw:  # 
     check_size(name, header.height, header.width, max_pixels)
     notes = _frame_notes(data, format, header)
     try:
-        return replace(_pixels(load, data, name, "warning"), format=format, notes=notes)
+        raw = _pixels(load, data, name, "warning")
+        return replace(raw, format=format, notes=(*notes, *raw.notes))
     except pyvips.Error:
-        if format != "jpeg":
-            raise
-    # Many cameras write JPEGs that decoders grumble about; every viewer shows them.
-    raw = _pixels(load, data, name, "error")
+        # Many cameras write files that decoders grumble about, and every viewer shows them. A cut-off one still fails.
+        raw = _pixels(load, data, name, "error")
     notes += ("The file is damaged: parts of the picture may be wrong.",)
     return replace(raw, format=format, notes=(*notes, *raw.notes))
 
@@ -133,7 +148,7 @@ def _plain(image: Any, name: str, facts: Raw) -> Raw:
         icc, notes = None, (*notes, CMYK_NOTE)
     elif image.interpretation in ("lab", "labs", "labq"):
         image = image.colourspace("srgb")
-        icc, notes = None, (*notes, "Its Lab colours were converted to sRGB.")
+        icc, notes = None, (*notes, LAB_NOTE)
     elif image.bands <= 2 and kind == "GRAY":  # noqa: PLR2004
         image, notes = _grey_to_srgb(image, depth, notes)
         icc = None
@@ -141,7 +156,7 @@ def _plain(image: Any, name: str, facts: Raw) -> Raw:
     if icc is not None and not _profile.usable(icc):
         icc, notes = (
             None,
-            (*notes, "Its colour profile is broken and was ignored: colours may be off."),
+            (*notes, BROKEN_NOTE),
         )
     return replace(facts, values=values, icc=icc, notes=notes)
 
@@ -153,7 +168,7 @@ def _grey_to_srgb(image: Any, depth: int, notes: tuple[str, ...]) -> tuple[Any, 
         moved = image.icc_transform("srgb", embedded=True, intent="relative", depth=depth)
         return moved.copy_memory(), notes
     except pyvips.Error:
-        return image, (*notes, "Its colour profile is broken and was ignored: colours may be off.")
+        return image, (*notes, BROKEN_NOTE)
 
 
 def _numbers(image: Any, name: str) -> NDArray[Any]:
@@ -208,7 +223,7 @@ def _heic(data: bytes, name: str, max_pixels: int) -> Raw:
     icc = file.info.get("icc_profile") or None
     notes: tuple[str, ...] = ()
     if icc is not None and not _profile.usable(icc):
-        icc, notes = None, ("Its colour profile is broken and was ignored: colours may be off.",)
+        icc, notes = None, (BROKEN_NOTE,)
     return Raw(
         values=np.asarray(file),  # turned by the decoder: HEIC states it outside the EXIF block
         icc=icc,
@@ -258,38 +273,29 @@ def _modes(image: Image.Image, name: str, facts: Raw) -> Raw:
     if mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         made = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
-        note = "Its Lab colours were converted to sRGB."
-        return replace(facts, values=np.asarray(made), icc=None, notes=(note,))
-    if mode in ("I", "F"):
-        values = np.asarray(image)
-        if mode == "I":
-            if values.min() < 0 or values.max() > 65535:  # noqa: PLR2004
-                raise BadInput(
-                    f"{name} holds numbers outside 0…65535: convert it to 8 or 16 bits first."
-                )
-            values = values.astype(np.uint16)
-        return replace(facts, values=levels(name, values))
-    if "transparency" in image.info and mode in ("1", "L", "P", "RGB"):
-        image = image.convert("RGBA")
-    elif mode in ("1", "P"):
-        image = image.convert("L" if mode == "1" else "RGB")
-    else:
-        plain = {
-            "PA": "RGBA",
-            "La": "LA",
-            "RGBa": "RGBA",
-            "RGBX": "RGB",
-            "YCbCr": "RGB",
-            "HSV": "RGB",
-        }
-        image = image.convert(plain[mode]) if mode in plain else image
-    values = levels(name, np.asarray(image))
+        return replace(facts, values=np.asarray(made), icc=None, notes=(LAB_NOTE,))
+    values = levels(name, _simple(image, name))
     if facts.icc is None or _profile.usable(facts.icc):
         return replace(facts, values=values)
-    if mode in ("1", "L", "LA", "La", "I;16") and _profile.space(facts.icc) == "GRAY":
+    if image.mode in GREY and _profile.space(facts.icc) == "GRAY":
         return _grey_plane(values, name, facts)
-    note = "Its colour profile is broken and was ignored: colours may be off."
-    return replace(facts, values=values, icc=None, notes=(note,))
+    return replace(facts, values=values, icc=None, notes=(BROKEN_NOTE,))
+
+
+def _simple(image: Image.Image, name: str) -> NDArray[Any]:
+    """Grey or RGB numbers, with or without alpha, of the modes that need no profile for it."""
+    mode = image.mode
+    if mode == "I":
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:  # noqa: PLR2004
+            raise BadInput(
+                f"{name} holds numbers outside 0…65535: convert it to 8 or 16 bits first."
+            )
+        return values.astype(np.uint16)
+    if "transparency" in image.info and mode in PLAIN_IF_CLEAR:
+        return np.asarray(image.convert("RGBA"))
+    plain = PLAIN.get(mode)
+    return np.asarray(image.convert(plain) if plain else image)
 
 
 def _grey_plane(values: NDArray[Any], name: str, facts: Raw) -> Raw:

@@ -66,7 +66,9 @@ def encode(
     eight = eight_bits(pixels)
     if chosen == "bmp":
         return _bmp(eight, dpi)
-    return _with_pillow(eight, chosen, icc, exif, dpi, quality or QUALITY[chosen])
+    return _with_pillow(
+        eight, chosen, quality=quality or QUALITY[chosen], icc=icc, exif=exif, dpi=dpi
+    )
 
 
 def _check(pixels: NDArray[Any], name: str, quality: int | None) -> None:
@@ -96,10 +98,11 @@ def _check(pixels: NDArray[Any], name: str, quality: int | None) -> None:
 def _with_pillow(
     pixels: NDArray[np.uint8],
     name: str,
+    *,
+    quality: int,
     icc: bytes | None,
     exif: bytes | None,
     dpi: tuple[float, float] | None,
-    quality: int,
 ) -> bytes:
     """JPEG, WebP, AVIF."""
     image = Image.fromarray(np.ascontiguousarray(pixels))

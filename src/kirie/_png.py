@@ -88,7 +88,7 @@ def _zlib_stream(pixels: NDArray[Any], step: int) -> Iterable[bytes]:
 
     def piece(top: int) -> tuple[bytes, int, int]:
         filtered = _filtered(pixels, top, min(top + rows, height), step)
-        return _deflated(filtered, step), zlib.adler32(filtered), filtered.nbytes
+        return _deflated(filtered, step), zlib.adler32(filtered.data), filtered.nbytes
 
     yield b"\x78\x01"
     total = 1
@@ -129,21 +129,22 @@ def _filtered(pixels: NDArray[Any], top: int, bottom: int, step: int) -> Bytes:
 
 def _size(differences: Bytes) -> NDArray[np.uint32]:
     """Sum of |difference| by row, differences taken as signed."""
-    return np.abs(differences.view(np.int8)).view(np.uint8).sum(axis=1, dtype=np.uint32)
+    sizes: NDArray[np.uint32] = np.abs(differences.view(np.int8)).view(np.uint8).sum(1, np.uint32)
+    return sizes
 
 
 def _deflated(filtered: Bytes, step: int) -> bytes:
     """A piece of a deflate stream, ended at a byte so that another can follow."""
     if step == 1:
         plain = zlib.compressobj(GREY_LEVEL, zlib.DEFLATED, -15, 9)
-        return plain.compress(filtered) + plain.flush(zlib.Z_SYNC_FLUSH)
+        return plain.compress(filtered.data) + plain.flush(zlib.Z_SYNC_FLUSH)
     try:
         from isal import isal_zlib
     except ImportError:  # no build for this platform
         plain = zlib.compressobj(1, zlib.DEFLATED, -15, 9)
-        return plain.compress(filtered) + plain.flush(zlib.Z_SYNC_FLUSH)
+        return plain.compress(filtered.data) + plain.flush(zlib.Z_SYNC_FLUSH)
     fast = isal_zlib.compressobj(1, isal_zlib.DEFLATED, -15)
-    return bytes(fast.compress(filtered) + fast.flush(isal_zlib.Z_SYNC_FLUSH))
+    return bytes(fast.compress(filtered.data) + fast.flush(isal_zlib.Z_SYNC_FLUSH))
 
 
 def _joined_adler(first: int, second: int, length: int) -> int:

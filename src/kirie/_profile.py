@@ -60,7 +60,7 @@ def to_srgb(rgb: RGB8, icc: bytes | None) -> RGB8:
 
 
 def from_srgb(rgb: RGB8, icc: bytes | None) -> RGB8:
-    """sRGB colours (H, W, 3) uint8 as a profile's; the same array where there is nothing to do."""
+    """Colours (H, W, 3) uint8 of sRGB as a profile's; the same array where there is nothing to do."""
     return rgb if icc is None or is_srgb(icc) else _moved(rgb, icc, back=True)
 
 
