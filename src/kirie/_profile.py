@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
@@ -16,7 +15,6 @@ __all__ = ["from_srgb", "is_srgb", "space", "to_srgb", "usable"]
 RGB8 = NDArray[np.uint8]
 
 HEADER = 128
-STRIPE = 256  # rows per step, two at a time
 SAME = 2  # levels: the many sRGB profiles in use differ from each other by rounding
 
 
@@ -55,32 +53,25 @@ def is_srgb(icc: bytes | None) -> bool:
 
 
 def to_srgb(rgb: RGB8, icc: bytes | None) -> RGB8:
-    """Colours (H, W, 3) of a profile as sRGB; the same array where there is nothing to do."""
-    return rgb if icc is None or is_srgb(icc) else _moved(rgb, icc, back=False)
+    """Colours (H, W, 3) uint8 of a profile as sRGB; the same array where there is nothing to do."""
+    if icc is None or is_srgb(icc):
+        return rgb
+    import pyvips  # its LittleCMS works in all threads at once; Pillow's in one, with more work per pixel
+
+    rgb = np.ascontiguousarray(rgb)
+    image = pyvips.Image.new_from_memory(rgb.data, rgb.shape[1], rgb.shape[0], 3, "uchar")
+    image = image.copy(interpretation="srgb")
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
+    image = image.icc_transform("srgb", embedded=True, intent="relative")
+    return np.frombuffer(image.write_to_memory(), np.uint8).reshape(rgb.shape)
 
 
 def from_srgb(rgb: RGB8, icc: bytes | None) -> RGB8:
     """Colours (H, W, 3) uint8 of sRGB as a profile's; the same array where there is nothing to do."""
-    return rgb if icc is None or is_srgb(icc) else _moved(rgb, icc, back=True)
-
-
-def _moved(rgb: RGB8, icc: bytes, *, back: bool) -> RGB8:
-    out = np.empty(rgb.shape, np.uint8)
-
-    def fill(top: int) -> None:
-        # A transform of its own for each stripe: LittleCMS keeps the last colour seen in it.
-        part = Image.fromarray(np.ascontiguousarray(rgb[top : top + STRIPE]))
-        out[top : top + STRIPE] = np.asarray(
-            ImageCms.applyTransform(part, _transform(icc, back=back))
-        )
-
-    tops = range(0, rgb.shape[0], STRIPE)
-    if len(tops) == 1:
-        fill(0)
-        return out
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(fill, tops))
-    return out
+    if icc is None or is_srgb(icc):
+        return rgb
+    image = Image.fromarray(np.ascontiguousarray(rgb))
+    return np.asarray(ImageCms.applyTransform(image, _transform(icc, back=True)))
 
 
 def _transform(icc: bytes, *, back: bool) -> Any:
