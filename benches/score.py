@@ -32,7 +32,7 @@ def pairs(data: Path, *, held_out: bool) -> list[tuple[Path, Path]]:
     folder = data / ("train" if held_out else "eval")
     photos = sorted(folder.glob("*.jpg"))
     if held_out:
-        from kirie.train.data import is_held_out
+        from kirie.train.data import held_out as is_held_out
 
         photos = [photo for photo in photos if is_held_out(photo.stem)]
     found = [(photo, photo.with_suffix(".png")) for photo in photos]
