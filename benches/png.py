@@ -62,7 +62,7 @@ def with_pillow(pixels: np.ndarray[Any, Any], **how: Any) -> Write:
 
 
 def with_vips(pixels: np.ndarray[Any, Any], **how: Any) -> Write:
-    """libvips' writer."""
+    """The writer of libvips."""
     bands = 1 if pixels.ndim == 2 else pixels.shape[2]
     deep = pixels.dtype == np.uint16
     kind = "ushort" if deep else "uchar"
@@ -78,7 +78,7 @@ def with_vips(pixels: np.ndarray[Any, Any], **how: Any) -> Write:
 
 
 def ours(pixels: np.ndarray[Any, Any], *, threads: int, isal: bool, level: int = 1) -> Write:
-    """kirie's writer, with its parts exchanged."""
+    """The writer of kirie, with its parts exchanged."""
 
     def standard(filtered: Any, _step: int) -> bytes:
         plain = zlib.compressobj(level, zlib.DEFLATED, -15, 9)

@@ -56,7 +56,7 @@ def test_exact(size, shape, dtype):
     expected = pixels if shape else pixels[..., None]
     assert (with_libvips(data) == expected).all()
     if dtype == np.uint8:
-        with Image.open(io.BytesIO(data)) as opened:  # noqa: TID251
+        with Image.open(io.BytesIO(data)) as opened:
             assert (np.asarray(opened) == pixels).all()
 
 
