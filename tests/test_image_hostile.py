@@ -323,6 +323,16 @@ def test_places_that_cannot_be_written_to(tmp_path):
     assert leftovers(tmp_path) == ["file"]
 
 
+def test_folders_are_made_where_asked(tmp_path):
+    image.make_folder(tmp_path / "a" / "切り")
+    image.make_folder(tmp_path / "a" / "切り")
+    assert (tmp_path / "a" / "切り").is_dir()
+    (tmp_path / "file").write_bytes(b"")
+    for name in ("file", "file/below"):
+        with pytest.raises(BadInput, match="in the way"):
+            image.make_folder(tmp_path / name)
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
 def test_a_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
