@@ -135,7 +135,8 @@ def test_save_follows_the_name_and_is_whole(cutter, disc, tmp_path):
     cutout = cutter.cut(disc)
     for name in ("a b'c.png", "切り絵.webp", "x.tiff"):
         path = cutout.save(tmp_path / name)
-        assert Image.open(path).size == (160, 120)
+        with Image.open(path) as made:
+            assert made.size == (160, 120)
     with pytest.raises(BadInput, match=r"(?i)jpeg"):
         cutout.save(tmp_path / "x.jpg")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a b'c.png", "x.tiff", "切り絵.webp"]

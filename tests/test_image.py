@@ -57,11 +57,12 @@ def shaper(red, green, blue, gamma=2.2):
     start = 128 + 4 + 12 * len(tags)
     table, body = struct.pack(">I", len(tags)), b""
     for name, content in tags.items():
-        content += bytes(-len(content) % 4)
         table += name + struct.pack(">II", start + len(body), len(content))
-        body += content
+        body += content + bytes(-len(content) % 4)
     head = bytes(4) + b"lcms" + b"\x02\x10\x00\x00" + b"mntrRGB XYZ " + bytes(12) + b"acsp"
-    head = head.ljust(64, b"\x00") + struct.pack(">I", 0) + bytes.fromhex("0000f6d6000100000000d32d")
+    head = (
+        head.ljust(64, b"\x00") + struct.pack(">I", 0) + bytes.fromhex("0000f6d6000100000000d32d")
+    )
     head = head.ljust(128, b"\x00")
     return struct.pack(">I", 128 + len(table) + len(body)) + head[4:] + table + body
 
@@ -170,7 +171,7 @@ def test_modes_of_files(rgb, name):
 @pytest.mark.parametrize("name", MODES)
 def test_modes_of_pillow_images_agree_with_files(rgb, name):
     data = modes(rgb)[name][0]
-    with Image.open(io.BytesIO(data)) as opened:  # noqa: TID251
+    with Image.open(io.BytesIO(data)) as opened:
         ours, theirs = image.decode(data), image.decode(opened)
     assert (ours.pixels == theirs.pixels).all()
     assert (ours.alpha is None) == (theirs.alpha is None)
@@ -207,34 +208,29 @@ def test_numbers_in_pillow_modes_i_and_f(rgb):
             image.decode(Image.fromarray(wrong))
 
 
-@pytest.mark.parametrize("inverted", [False, True])
-def test_cmyk_jpeg_is_converted_and_noted(rgb, inverted):
-    """Adobe's programs store CMYK upside down, and say so in a marker; Pillow writes them like that."""
-    ink = Image.fromarray(rgb).convert("CMYK")
-    data = saved(ink, "JPEG", quality=95)
-    assert b"Adobe" in data
-    if not inverted:
-        at = data.index(b"\xff\xee")
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
-        plain = np.asarray(ink) if inverted else 255 - np.asarray(ink)
-        again = saved(Image.fromarray(plain, "CMYK") if False else _cmyk(plain), "JPEG", quality=95)
-        at = again.index(b"\xff\xee")
-        data = again[:at] + again[at + 2 + length :]
+@pytest.mark.parametrize("marked", [True, False])
+def test_cmyk_jpeg_is_converted_and_noted(rgb, marked):
+    """They are stored upside down, as Adobe's programs do it, with or without Adobe's marker."""
+    data = saved(Image.fromarray(rgb).convert("CMYK"), "JPEG", quality=95)
+    at = data.index(b"\xff\xee")
+    assert data[at + 4 : at + 9] == b"Adobe"
+    if not marked:
+        data = data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4], "big") :]
     picture = image.decode(data)
     assert picture.icc is None
     assert any("CMYK" in note for note in picture.notes)
     assert np.abs(picture.pixels.astype(int) - rgb).mean() < 45  # inks cannot show all of these
-    assert picture.pixels[5, 5, 0] > 180 > 90 > picture.pixels[5, 5, 2]
-
-
-def _cmyk(values):
-    return Image.frombytes("CMYK", (values.shape[1], values.shape[0]), values.tobytes())
+    red, _, blue = picture.pixels[5, 5]
+    assert red > 180
+    assert blue < 90
 
 
 def test_cmyk_tiff(rgb):
     picture = image.decode(saved(Image.fromarray(rgb).convert("CMYK"), "TIFF"))
     assert any("CMYK" in note for note in picture.notes)
-    assert picture.pixels[5, 5, 0] > 180 > 90 > picture.pixels[5, 5, 2]
+    red, _, blue = picture.pixels[5, 5]
+    assert red > 180
+    assert blue < 90
 
 
 def test_only_the_first_of_many_frames_and_it_is_said(rgb):
@@ -304,7 +300,15 @@ def test_float_tiff_is_read_like_a_float_array():
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_orientation_is_applied_and_reset(rgb, format_, turn):
-    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Pillow's transpositions that store it turned
+    undo = {
+        2: 0,
+        3: 3,
+        4: 1,
+        5: 5,
+        6: 2,
+        7: 6,
+        8: 4,
+    }  # Pillow's transpositions that store it turned
     stored = Image.fromarray(rgb)
     if turn > 1:
         stored = stored.transpose(Image.Transpose(undo[turn]))
@@ -319,7 +323,7 @@ def test_orientation_is_applied_and_reset(rgb, format_, turn):
     assert _exif.orientation(picture.exif) == 1
     if format_ not in ("TIFF", "AVIF"):
         assert b"Maker" in picture.exif
-    with Image.open(io.BytesIO(data)) as opened:  # noqa: TID251
+    with Image.open(io.BytesIO(data)) as opened:
         assert np.abs(image.decode(opened).pixels.astype(int) - rgb).mean() < 8
 
 
@@ -341,17 +345,21 @@ def test_the_exif_thumbnail_is_gone():
     assert cleaned[:4] == b"II*\x00"
 
 
-@pytest.mark.parametrize("block", [b"", b"II*\x00", b"II*\x00\xff\xff\xff\xff", b"MM\x00*\x00\x00\x00\x08\xff\xff"])
+@pytest.mark.parametrize(
+    "block", [b"", b"II*\x00", b"II*\x00\xff\xff\xff\xff", b"MM\x00*\x00\x00\x00\x08\xff\xff"]
+)
 def test_broken_exif_is_harmless(block):
     assert _exif.orientation(block) == 1
     _exif.normalised(block)
 
 
-@pytest.mark.parametrize("name", ["exif_portrait_6.jpg", "exif_landscape_8.jpg", "phone_nokia_8.3.jpg"])
+@pytest.mark.parametrize(
+    "name", ["exif_portrait_6.jpg", "exif_landscape_8.jpg", "phone_nokia_8.3.jpg"]
+)
 def test_real_photos_stand_upright(data_folder, name):
     path = data_folder / "photos" / name
     picture = image.decode(path)
-    with Image.open(path) as opened:  # noqa: TID251
+    with Image.open(path) as opened:
         turned = opened.getexif().get(274, 1) > 4
         assert picture.size == (opened.size if turned else opened.size[::-1])
     if name.startswith("exif"):
@@ -403,17 +411,11 @@ def test_a_broken_profile_is_ignored_and_noted(rgb, broken):
 
 
 def test_a_grey_profile_is_worked_in(rgb):
-    from pyvips import Image as Vips
-
     grey = np.asarray(Image.fromarray(rgb).convert("L"))
-    plane = Vips.new_from_memory(grey.copy().data, 60, 40, 1, "uchar").copy(interpretation="b-w")
-    linear = bytearray(_grey_profile())
-    data = saved(grey, "PNG", icc_profile=bytes(linear))
-    picture = image.decode(data)
+    picture = image.decode(saved(grey, "PNG", icc_profile=_grey_profile()))
     assert picture.icc is None
     assert (picture.pixels[..., 0] == picture.pixels[..., 1]).all()
     assert picture.pixels.mean() > grey.mean() + 20  # linear light looks brighter as sRGB
-    assert plane.width == 60
 
 
 def _grey_profile():
@@ -422,9 +424,8 @@ def _grey_profile():
     text = b"desc" + bytes(4) + struct.pack(">I", 5) + b"grey\x00" + bytes(79)
     start, table, body = 128 + 4 + 36, struct.pack(">I", 3), b""
     for name, content in ((b"desc", text), (b"wtpt", white), (b"kTRC", curve)):
-        content += bytes(-len(content) % 4)
         table += name + struct.pack(">II", start + len(body), len(content))
-        body += content
+        body += content + bytes(-len(content) % 4)
     head = bytes(4) + b"lcms\x02\x10\x00\x00mntrGRAYXYZ " + bytes(12) + b"acsp"
     head = head.ljust(68, b"\x00") + bytes.fromhex("0000f6d6000100000000d32d")
     head = head.ljust(128, b"\x00")
@@ -543,7 +544,7 @@ def test_deep_pictures_are_rounded_where_they_must(rgb, format_):
 
 def test_tiff_alpha_is_straight():
     pixels = np.full((4, 4, 4), 100, np.uint8)
-    with Image.open(io.BytesIO(image.encode(pixels, "tiff"))) as opened:  # noqa: TID251
+    with Image.open(io.BytesIO(image.encode(pixels, "tiff"))) as opened:
         assert opened.mode == "RGBA"
         assert opened.tag_v2[338] == (2,)
 
@@ -553,7 +554,7 @@ def test_exif_is_written_where_it_can_be(rgb, format_):
     tags = Image.Exif()
     tags[271] = "Maker"
     data = image.encode(rgb, format_, exif=_exif.normalised(tags.tobytes()))
-    with Image.open(io.BytesIO(data)) as opened:  # noqa: TID251
+    with Image.open(io.BytesIO(data)) as opened:
         assert opened.getexif()[271] == "Maker"
     assert b"Maker" in image.decode(data).exif
     assert image.encode(rgb, "jpeg", exif=b"II*\x00" + bytes(70_000))  # too long for JPEG: left out
@@ -591,7 +592,12 @@ def test_names_of_formats():
     assert image.format_named("JPG") == image.format_named(".jpeg") == "jpeg"
     assert image.suffix_of("jpeg") == ".jpg"
     assert image.suffix_of("tiff") == ".tiff"
-    for name, said in (("x.gif", "GIF is read but not"), ("x.heic", "HEIC"), ("x.txt", "txt"), ("x", "no ending")):
+    for name, said in (
+        ("x.gif", "GIF is read but not"),
+        ("x.heic", "HEIC"),
+        ("x.txt", "txt"),
+        ("x", "no ending"),
+    ):
         with pytest.raises(BadInput, match=said):
             image.format_for(name)
     with pytest.raises(BadInput, match=r"docx.*png"):
@@ -599,6 +605,8 @@ def test_names_of_formats():
 
 
 def test_libvips_reads_what_we_write(rgb):
-    made = pyvips.Image.pngload_buffer(image.encode(rgb, "png", icc=P3, dpi=(300, 300)), fail_on="warning")
+    made = pyvips.Image.pngload_buffer(
+        image.encode(rgb, "png", icc=P3, dpi=(300, 300)), fail_on="warning"
+    )
     assert np.frombuffer(made.write_to_memory(), np.uint8).tobytes() == rgb.tobytes()
     assert zlib.crc32(made.get("icc-profile-data")) == zlib.crc32(P3)

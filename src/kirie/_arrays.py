@@ -35,7 +35,7 @@ def levels(name: str, values: Array) -> Array:
     Raises:
         BadInput: NaN, numbers out of range, or a type whose range says nothing about black and white.
     """
-    if values.dtype in (np.uint8, np.uint16):
+    if values.dtype.kind == "u" and values.dtype.itemsize <= 2:  # noqa: PLR2004  of either byte order
         return values.astype(values.dtype.newbyteorder("="), copy=False)
     if values.dtype == np.bool_:
         return values.astype(np.uint8) * np.uint8(255)
@@ -84,9 +84,8 @@ def eight_bits(values: Array) -> NDArray[np.uint8]:
     """The same levels with 8 bits, rounded to the nearest: 65535 becomes 255."""
     if values.dtype == np.uint8:
         return values
-    # x - x/256 + 128 cannot overflow, and its upper byte is x/257 rounded, for every x (a test tries them all).
-    upper: NDArray[np.uint8] = ((values - (values >> 8) + np.uint16(128)) >> 8).astype(np.uint8)
-    return upper
+    table = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    return np.take(table, values)
 
 
 def grounded(rgb: NDArray[np.uint8], alpha: Array) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from PIL import Image, ImageCms
 
 from . import _exif, _profile
 from ._arrays import check_size, levels
-from ._formats import title
+from ._formats import HEAD, title
 from .errors import BadInput, KirieError, MissingExtra
 
 __all__ = ["Raw", "from_bytes", "from_pillow"]
@@ -101,6 +101,8 @@ def _with_vips(data: bytes, name: str, format: str, max_pixels: int) -> Raw:  # 
     header = load(data, access="sequential")
     check_size(name, header.height, header.width, max_pixels)
     notes = _frame_notes(data, format, header)
+    if _field(header, "icc-profile-data") is None and _claims_profile(data, format):
+        notes += (BROKEN_NOTE,)  # libvips has dropped it
     try:
         raw = _pixels(load, data, name, "warning")
         return replace(raw, format=format, notes=(*notes, *raw.notes))
@@ -195,6 +197,15 @@ def _frame_notes(data: bytes, format: str, header: Any) -> tuple[str, ...]:  # n
     if format == "png" and b"acTL" in data[: data.find(b"IDAT")]:
         return ("It is an animation; its still picture was read.",)
     return (f"It is an animation of {count} frames; the first was read.",) if count > 1 else ()
+
+
+def _claims_profile(data: bytes, format: str) -> bool:  # noqa: A002
+    """Whether a file carries what should be a profile."""
+    if format == "png":
+        return b"iCCP" in data[: data.find(b"IDAT")]
+    if format == "webp":
+        return b"ICCP" in data[:HEAD]  # the first chunk after the header, by the standard
+    return format == "jpeg" and b"ICC_PROFILE\x00" in data
 
 
 def _with_pillow(data: bytes, name: str, format: str, max_pixels: int) -> Raw:  # noqa: A002

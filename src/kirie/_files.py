@@ -11,7 +11,7 @@ from pathlib import Path
 from ._formats import HEAD, displayed, sniff
 from .errors import BadInput
 
-__all__ = ["read", "write_atomic"]
+__all__ = ["make_folder", "read", "write_atomic"]
 
 
 def read(path: Path) -> bytes:
@@ -38,6 +38,17 @@ def read(path: Path) -> bytes:
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
         raise BadInput(f"{name} cannot be read: {_reason(error)}.") from error
+
+
+def make_folder(path: str | Path) -> None:
+    """Create a folder and those above it where they are missing; `BadInput` where that cannot be."""
+    name = displayed(path)
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise BadInput(f"{name} cannot be a folder: a file of that name is in the way.") from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"The folder {name} cannot be created: {_reason(error)}.") from error
 
 
 def write_atomic(path: str | Path, data: bytes) -> None:

@@ -6,7 +6,16 @@ from pathlib import Path
 
 from .errors import BadInput
 
-__all__ = ["KNOWN", "displayed", "format_for", "format_named", "sniff", "suffix_of", "title"]
+__all__ = [
+    "HEAD",
+    "KNOWN",
+    "displayed",
+    "format_for",
+    "format_named",
+    "sniff",
+    "suffix_of",
+    "title",
+]
 
 TITLES = {
     "png": "PNG",

@@ -18,7 +18,7 @@ from PIL import Image
 
 from . import _arrays, _decode, _profile
 from ._encode import encode
-from ._files import read, write_atomic
+from ._files import make_folder, read, write_atomic
 from ._formats import HEAD, displayed, format_for, format_named, sniff, suffix_of
 from ._profile import from_srgb
 from .errors import BadInput
@@ -31,6 +31,7 @@ __all__ = [
     "format_for",
     "format_named",
     "from_srgb",
+    "make_folder",
     "suffix_of",
     "write_atomic",
 ]

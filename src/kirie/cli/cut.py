@@ -178,6 +178,8 @@ def _answers(
     cutter: Cutter, jobs: list[Job], options: CutOptions, first: Future[Picture] | None
 ) -> Iterator[tuple[Job, dict[str, Any] | KirieError]]:
     """Each job with the facts of its saved cutout, or with what went wrong."""
+    from .. import image
+
     good = [job for job in jobs if not job.error]
 
     def save(index: int, cutout: Cutout) -> dict[str, Any]:
@@ -186,6 +188,7 @@ def _answers(
             sys.stdout.buffer.write(cutout.encode())
             sys.stdout.buffer.flush()
         else:
+            image.make_folder(target.parent)
             cutout.save(target)
         return cutout.report()
 
