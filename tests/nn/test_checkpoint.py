@@ -68,21 +68,20 @@ def refused(path, *words):
 # --- what is read ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("new", [True, False], ids=["zip", "legacy"])
 @pytest.mark.parametrize(
-    ("wrap", "prefix"),
+    ("new", "wrap", "prefix"),
     [
-        (None, ""),
-        (None, "module."),
-        (None, "module._orig_mod."),
-        (None, "_orig_mod.module.module."),
-        ("state_dict", "model."),
-        ("model", "some_net."),
-        ("net", ""),
-        ("anything", ""),
+        (True, None, ""),
+        (False, None, ""),
+        (False, None, "module."),
+        (True, None, "module._orig_mod."),
+        (False, None, "_orig_mod.module.module."),
+        (True, "state_dict", "model."),
+        (False, "model", "some_net."),
+        (True, "anything", ""),
     ],
 )
-def test_layouts_wrappers_and_prefixes(tmp_path, net, state, new, wrap, prefix):
+def test_layouts_wrappers_and_prefixes(tmp_path, net, state, *, new, wrap, prefix):
     content = OrderedDict((prefix + name, value) for name, value in state.items())
     if wrap:
         momentum = {"state": {0: {"step": torch.tensor(3.0)}}}
