@@ -137,6 +137,14 @@ def test_a_card_tells_the_network(tmp_path, net, state, names):
     assert "64×96" in loaded.origin.input
 
 
+@pytest.mark.parametrize("padding", range(16))
+def test_a_header_of_any_length(tmp_path, padding):
+    """The length's first byte can be that of a pickle (0x80)."""
+    tiny, path = {"a.weight": torch.zeros(1)}, tmp_path / "net.safetensors"
+    save_file(tiny, path, metadata={"x": "y" * (8 * padding)})
+    refused(path, "no network that kirie knows")
+
+
 def test_own_names_without_a_card_and_files_without_counters(tmp_path, net):
     tensors = {n: v for n, v in net.state_dict().items() if not n.endswith("num_batches_tracked")}
     save_file(tensors, tmp_path / "net.safetensors")
