@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import golden
 import numpy as np
 import pytest
 
+import golden
 from kirie import readout
 from kirie._resample import resize_skimage
 from kirie.errors import BadInput

@@ -146,7 +146,9 @@ def _replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         temporary.touch(exist_ok=False)
+        mode = temporary.stat().st_mode
         yield temporary
+        temporary.chmod(mode)  # safetensors makes its files private
         temporary.replace(path)
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror or error}.") from error
@@ -182,11 +184,9 @@ def _folded(net: nn.Module, size: tuple[int, int]) -> nn.Module:
                 setattr(module, second, nn.Identity())
     image = _images(size, count=1)
     with torch.inference_mode():
-        if _error(folded(image), net(image)) > TOLERANCE:
-            return copy.deepcopy(
-                net
-            )  # not a pair after all: the exporter folds what it sees itself
-    return folded
+        error = _error(folded(image), net(image))
+    # Where it was not a pair after all, the exporter folds what it sees itself.
+    return folded if error <= TOLERANCE else copy.deepcopy(net)
 
 
 def _rounds(tensor: Tensor) -> bool:

@@ -94,7 +94,9 @@ def test_half_precision_is_finite_and_near(net, kind):
 
 def test_traces_and_exports(net):
     image = torch.randn(1, 3, 64, 64)
-    traced = torch.jit.trace(net, image)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # PyTorch calls tracing outdated
+        traced = torch.jit.trace(net, image)
     with torch.inference_mode():
         other = torch.randn(2, 3, 64, 64)
         torch.testing.assert_close(traced(other), net(other), rtol=1e-4, atol=1e-5)

@@ -1,8 +1,9 @@
 """U²-Net against what the authors' networks returned, through `nn.load` of a file in the published layout."""
 
-import golden
 import numpy as np
 import pytest
+
+import golden
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 

@@ -70,12 +70,14 @@ def read(path: Path) -> Content:
         raise BadCheckpoint(
             f"{path} cannot be read: {getattr(error, 'strerror', 0) or error}."
         ) from error
-    if start.startswith((ZIP, PICKLE)):
-        content = _pytorch(path, size, start)
-    elif start[8:9] == b"{":
+    if start[8:9] == b"{":  # first, since the length before it can begin with any byte
         content = _safetensors(path, size, int.from_bytes(start[:8], "little"))
+    elif start.startswith((ZIP, PICKLE)):
+        content = _pytorch(path, size, start)
     else:
         raise BadCheckpoint(_what_else(path, start))
+    if not content.tensors:
+        raise BadCheckpoint(f"{path.name} holds no weights: give a model's checkpoint.")
     _check(content.tensors, path, size)
     return content
 

@@ -61,7 +61,7 @@ def load(
         raise BadCheckpoint(misfit(match, tensors, path.name))
     with torch.random.fork_rng(devices=[]):  # building draws random numbers, which are the caller's
         net = build(match.architecture, **match.arguments)
-    state = _state(tensors, match, net, notes)
+    state = _state(tensors, match, net, notes, path.name)
     if wrong := _not_finite(state):
         raise BadCheckpoint(
             f"{path.name} holds numbers that are not finite ({wrong}): its training failed, or it is damaged. Use "
@@ -89,7 +89,7 @@ def _check_values(options: Mapping[str, Any]) -> None:
 
 
 def _state(
-    tensors: Mapping[str, Tensor], match: Match, net: nn.Module, notes: list[str]
+    tensors: Mapping[str, Tensor], match: Match, net: nn.Module, notes: list[str], file: str
 ) -> dict[str, Tensor]:
     """The tensors by our names, float32; counters that an old file lacks are as built, which is zero."""
     expected = net.state_dict()
@@ -99,7 +99,7 @@ def _state(
         name = match.names[theirs]
         if tensor.is_floating_point() != expected[name].is_floating_point() and name not in state:
             raise BadCheckpoint(
-                f"The file holds {theirs} as {tensor.dtype}, not {expected[name].dtype}: it is quantised or damaged; save "
+                f"{file} holds {theirs} as {tensor.dtype}, not {expected[name].dtype}: it is quantised or damaged; save "
                 "plain floating-point weights."
             )
         if tensor.dtype != expected[name].dtype:
