@@ -36,7 +36,9 @@ class MiniMaps(NamedTuple):
 # Blocks
 
 
-def conv(inside: int, outside: int, *, kernel: int = 3, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+def conv(
+    inside: int, outside: int, *, kernel: int = 3, stride: int = 1, dilation: int = 1
+) -> nn.Sequential:
     """Convolution, batch norm, ReLU: (N, inside, h, w) → (N, outside, ⌈h/stride⌉, ⌈w/stride⌉)."""
     padding = dilation * (kernel // 2)
     return nn.Sequential(

@@ -25,7 +25,9 @@ KEEP = 0.6  # a crop keeps at least this part of the subject
 _GREY = np.float32([0.299, 0.587, 0.114])
 
 
-def picture(data: Data, rng: Generator, size: int, composites: float, empties: float) -> tuple[str, Bytes, Bytes]:
+def picture(
+    data: Data, rng: Generator, size: int, composites: float, empties: float
+) -> tuple[str, Bytes, Bytes]:
     """Name(s), image (size, size, 3) and mask (size, size); shares of composites and of empty pictures in 0..1."""
     kind = rng.random()
     if kind < empties and data.empty:
@@ -50,7 +52,9 @@ def _pick(samples: list[Sample], rng: Generator) -> Sample:
 def fit(array: Any, width: int, height: int) -> Any:
     """Resize; area averaging when smaller, bilinear when larger."""
     shrinks = array.shape[1] > width and array.shape[0] > height
-    return cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return cv2.resize(
+        array, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
 
 
 # Photos
@@ -148,7 +152,9 @@ def _placed(subject: Sample, rng: Generator, size: int, largest: float) -> Pair:
     matrix[:, 2] += (x * size - width / 2, y * size - height / 2)
     if rng.random() < 0.5:
         colours, alpha = cv2.flip(colours, 1), cv2.flip(alpha, 1)
-    return cv2.warpAffine(colours, matrix, (size, size)), cv2.warpAffine(alpha, matrix, (size, size))
+    return cv2.warpAffine(colours, matrix, (size, size)), cv2.warpAffine(
+        alpha, matrix, (size, size)
+    )
 
 
 def _lit(colours: Bytes, alpha: Bytes, ground: Bytes, rng: Generator) -> Bytes:
@@ -156,7 +162,9 @@ def _lit(colours: Bytes, alpha: Bytes, ground: Bytes, rng: Generator) -> Bytes:
     if rng.random() < 0.4:
         return colours
     coverage = max(cv2.mean(alpha)[0] / 255, 1e-3)
-    own = np.array(cv2.mean(colours)[:3]) / coverage + 8  # of straight colours; 8 keeps black finite
+    own = (
+        np.array(cv2.mean(colours)[:3]) / coverage + 8
+    )  # of straight colours; 8 keeps black finite
     other = np.array(cv2.mean(ground)[:3]) + 8
     gain = np.clip((other / own) ** rng.uniform(0.0, 0.5), 0.6, 1.6)
     # Premultiplied colours stay at or below alpha, or edges would glow.

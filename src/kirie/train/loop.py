@@ -111,7 +111,11 @@ class Run:
         self.mean.load_state_dict(state["mean"])
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
-        self.elapsed, self.steps, self.pictures = state["elapsed"], state["steps"], state["pictures"]
+        self.elapsed, self.steps, self.pictures = (
+            state["elapsed"],
+            state["steps"],
+            state["pictures"],
+        )
 
 
 def _write(state: dict[str, Any], path: Path) -> None:
@@ -206,7 +210,9 @@ def train(run: Run, data: Data, progress: Progress, *, max_steps: int | None = N
     """Train until the time is used up; True when it ended by itself, False when it was interrupted (and saved)."""
     run.out.mkdir(parents=True, exist_ok=True)
     kind = precision(run.recipe)
-    progress.line(f"precision {kind}, {torch.get_num_threads()} threads, {len(data.train)} pictures")
+    progress.line(
+        f"precision {kind}, {torch.get_num_threads()} threads, {len(data.train)} pictures"
+    )
     run.net.train()
     feed = Feed(data, empties=run.recipe.empties, seed=run.seed, first=run.pictures)
     with _interruptible(run), feed, progress:
