@@ -18,11 +18,11 @@ from .data import Data, Sample
 
 __all__ = ["composite", "crop", "empty", "fit", "jitter", "picture", "turn"]
 
-Bytes = NDArray[np.uint8]
+Bytes = Any  # a uint8 array, (H, W, 3) or (H, W): OpenCV's type stubs forget the element type
 Pair = tuple[Bytes, Bytes]
 
 KEEP = 0.6  # a crop keeps at least this part of the subject
-_GREY = np.float32([0.299, 0.587, 0.114])
+_GREY = np.array([0.299, 0.587, 0.114])  # luma of R, G, B
 
 
 def picture(
@@ -118,7 +118,7 @@ def composite(data: Data, rng: Generator, size: int) -> tuple[str, Bytes, Bytes]
     image = _ground(back, rng, size)
     if rng.random() < 0.3:  # a shallow depth of field
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 3.0) * size / 256)
-    mask = np.zeros((size, size), np.uint8)
+    mask: Bytes = np.zeros((size, size), np.uint8)
     names = [back.name]
     count = 2 if rng.random() < 0.2 else 1
     for _ in range(count):
@@ -145,7 +145,7 @@ def _placed(subject: Sample, rng: Generator, size: int, largest: float) -> Pair:
     height = max(4, int(length * h / max(h, w) / stretch))
     colours, alpha = fit(colours, width, height), fit(alpha, width, height)
     angle = rng.uniform(-20, 20) if rng.random() < 0.5 else 0.0
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    matrix: Any = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
     # People and animals stand more often in the middle than at the border: a triangular distribution.
     room = max(0.1, 1 - length / size / 2)
     x, y = 0.5 + (rng.random(2) - rng.random(2)) * 0.5 * room
@@ -185,7 +185,7 @@ def _shaded(ground: Bytes, alpha: Bytes, rng: Generator) -> Bytes:
     h, w = alpha.shape
     small = cv2.resize(alpha, (w // 4, h // 4), interpolation=cv2.INTER_AREA)
     dx, dy = rng.uniform(-0.08, 0.08) * w / 4, rng.uniform(-0.02, 0.1) * h / 4
-    moved = cv2.warpAffine(small, np.float32([[1, 0, dx], [0, 1, dy]]), (w // 4, h // 4))
+    moved = cv2.warpAffine(small, np.array([[1, 0, dx], [0, 1, dy]]), (w // 4, h // 4))
     soft = cv2.GaussianBlur(moved, (0, 0), rng.uniform(0.01, 0.05) * w / 4 + 0.3)
     soft = cv2.resize(soft, (w, h), interpolation=cv2.INTER_LINEAR)
     light = 255 - cv2.convertScaleAbs(soft, alpha=rng.uniform(0.2, 0.6))

@@ -57,7 +57,7 @@ class Run:
     elapsed: float = 0.0
     steps: int = 0
     pictures: int = 0
-    stop: bool = False
+    stop: str = ""  # the signal that asked to stop
     recent: list[float] = field(default_factory=list)
 
     @classmethod
@@ -69,8 +69,9 @@ class Run:
         kind = NETWORKS[recipe.network]
         net, mean = kind(), kind()
         mean.load_state_dict(net.state_dict())
-        net.to(memory_format=torch.channels_last)
-        mean.to(memory_format=torch.channels_last).eval().requires_grad_(requires_grad=False)
+        for part in (net, mean):
+            _channels_last(part)
+        mean.eval().requires_grad_(requires_grad=False)
         optimiser = torch.optim.AdamW(groups(net, recipe.weight_decay), lr=recipe.learning_rate)
         return cls(recipe, out, minutes * 60, seed, net, mean, optimiser)
 
@@ -118,6 +119,13 @@ class Run:
         )
 
 
+def _channels_last(net: nn.Module) -> None:
+    """Store convolution weights channels last: a third faster on CPUs."""
+    for parameter in net.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
+
+
 def _write(state: dict[str, Any], path: Path) -> None:
     temporary = path.with_name(path.name + ".part")
     torch.save(state, temporary)
@@ -151,10 +159,10 @@ def step(run: Run, batch: Batch, precision: torch.dtype) -> float:
     if not math.isfinite(value):
         raise NotFinite(
             f"The loss became {value} at step {run.steps}, in a batch of: {', '.join(batch.names)}. Look at these "
-            "files, or lower the learning rate, and go on with --resume."
+            "files, or lower the learning rate; the last checkpoint stands, and --resume goes on from it."
         )
     run.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    torch.autograd.backward(loss)
     nn.utils.clip_grad_norm_(run.net.parameters(), run.recipe.clip)
     run.optimiser.step()
     average(run)
@@ -195,8 +203,8 @@ def precision(recipe: Recipe) -> torch.dtype:
 def _interruptible(run: Run) -> Iterator[None]:
     """Ctrl-C and SIGTERM ask the loop to stop after the step that it is in."""
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        run.stop = True
+    def ask(number: int, _frame: FrameType | None) -> None:
+        run.stop = signal.Signals(number).name
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -223,11 +231,7 @@ def train(run: Run, data: Data, progress: Progress, *, max_steps: int | None = N
             if now_phase.size != phase.size:
                 _held(run, data, progress, phase)
             phase = now_phase
-            try:
-                run.recent.append(step(run, feed.batch(phase), kind))
-            except NotFinite:
-                run.save()
-                raise
+            run.recent.append(step(run, feed.batch(phase), kind))
             clock, run.elapsed = _tick(run, clock)
             if run.steps % REPORT_STEPS == 0:
                 _report(run, progress, phase)
@@ -236,7 +240,7 @@ def train(run: Run, data: Data, progress: Progress, *, max_steps: int | None = N
                 last_save = time.monotonic()
         run.save()
         if run.stop:
-            progress.line("interrupted; the checkpoint is saved: go on with --resume")
+            progress.line(f"interrupted by {run.stop}; the checkpoint is saved: go on with --resume")
             return False
         _held(run, data, progress, phase)
     _write(run.mean.state_dict(), run.out / "model.pt")
