@@ -74,9 +74,7 @@ def test_gradients_reach_every_parameter():
 
 
 def test_other_widths_are_arguments():
-    net = Mini(
-        widths=(8, 8, 16, 16, 24), blocks=(1, 1, 1, 1), decoder=(16, 8, 8, 8), head=8
-    ).eval()
+    net = Mini(widths=(8, 8, 16, 16, 24), blocks=(1, 1, 1, 1), decoder=(16, 8, 8, 8), head=8).eval()
     with torch.inference_mode():
         assert net(torch.randn(1, 3, 40, 72)).shape == (1, 1, 40, 72)
 

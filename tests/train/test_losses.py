@@ -39,9 +39,7 @@ def test_finite_in_half_precision_at_the_largest_logits(loss, kind):
 def test_cross_entropy_by_hand():
     t = torch.tensor([1.0, 0.0]).reshape(1, 1, 1, 2)
     logits = torch.tensor([math.log(3), 0.0]).reshape(1, 1, 1, 2)  # p = 3/4, 1/2
-    assert losses.cross_entropy(logits, t) == pytest.approx(
-        (-math.log(0.75) - math.log(0.5)) / 2
-    )
+    assert losses.cross_entropy(logits, t) == pytest.approx((-math.log(0.75) - math.log(0.5)) / 2)
 
 
 def test_iou_by_hand():
@@ -69,9 +67,7 @@ def test_similarity_by_hand():
 def test_window_means_are_means(size):
     x = torch.rand(2, 5, *size)
     expected = (
-        torch.nn.functional.avg_pool2d(x, 8, 1)
-        if min(size) >= 8
-        else x.mean((2, 3), keepdim=True)
+        torch.nn.functional.avg_pool2d(x, 8, 1) if min(size) >= 8 else x.mean((2, 3), keepdim=True)
     )
     torch.testing.assert_close(losses._window_means(x), expected)
 

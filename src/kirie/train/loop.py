@@ -120,7 +120,7 @@ class Run:
 
 
 def _channels_last(net: nn.Module) -> None:
-    """Store convolution weights channels last: a third faster on CPUs."""
+    """Store convolution weights channels last: a tenth faster on CPUs."""
     for parameter in net.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.to(memory_format=torch.channels_last)
@@ -240,7 +240,9 @@ def train(run: Run, data: Data, progress: Progress, *, max_steps: int | None = N
                 last_save = time.monotonic()
         run.save()
         if run.stop:
-            progress.line(f"interrupted by {run.stop}; the checkpoint is saved: go on with --resume")
+            progress.line(
+                f"interrupted by {run.stop}; the checkpoint is saved: go on with --resume"
+            )
             return False
         _held(run, data, progress, phase)
     _write(run.mean.state_dict(), run.out / "model.pt")
