@@ -130,6 +130,13 @@ def test_the_rate_warms_up_and_ends_at_zero(tmp_path):
     assert loop.rate(run) == pytest.approx(0)
 
 
+def test_a_stopped_process_does_not_use_up_the_time(tmp_path, monkeypatch):
+    run = loop.Run.fresh(RECIPE, tmp_path, minutes=10)
+    monkeypatch.setattr(loop.time, "monotonic", lambda: 5000.0)
+    assert loop._tick(run, 4990.0) == (5000.0, 10.0)
+    assert loop._tick(run, 1000.0) == (5000.0, loop.LONGEST_STEP)
+
+
 def test_norms_and_biases_do_not_decay():
     net = Mini()
     decayed, free = loop.groups(net, 0.05)

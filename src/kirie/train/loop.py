@@ -37,6 +37,9 @@ __all__ = ["NotFinite", "Run", "groups", "rate", "train"]
 NETWORKS: dict[str, type[nn.Module]] = {"mini": Mini}
 SAVE_SECONDS = 180.0
 REPORT_STEPS = 50
+LONGEST_STEP = (
+    60.0  # seconds that one step may use up; a stopped process or a sleeping machine takes longer
+)
 
 
 class NotFinite(KirieError):  # noqa: N818
@@ -250,8 +253,9 @@ def train(run: Run, data: Data, progress: Progress, *, max_steps: int | None = N
 
 
 def _tick(run: Run, clock: float) -> tuple[float, float]:
+    """The clock now, and the time used up: a step that took longer was not training but a stopped process."""
     now = time.monotonic()
-    return now, run.elapsed + now - clock
+    return now, run.elapsed + min(now - clock, LONGEST_STEP)
 
 
 def _note(run: Run, entry: dict[str, Any]) -> None:
