@@ -18,10 +18,16 @@ from .recipes import RECIPES
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(prog="python -m kirie.train", description="Train one of kirie's networks.")
+    p = argparse.ArgumentParser(
+        prog="python -m kirie.train", description="Train one of kirie's networks."
+    )
     p.add_argument("recipe", choices=sorted(RECIPES), help="which network, and how")
-    p.add_argument("--data", type=Path, required=True, help="folder with train/, cutouts/, backgrounds/")
-    p.add_argument("--out", type=Path, required=True, help="folder for checkpoint, history and model")
+    p.add_argument(
+        "--data", type=Path, required=True, help="folder with train/, cutouts/, backgrounds/"
+    )
+    p.add_argument(
+        "--out", type=Path, required=True, help="folder for checkpoint, history and model"
+    )
     p.add_argument("--minutes", type=float, required=True, help="wall time of training in all")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")

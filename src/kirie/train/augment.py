@@ -18,14 +18,16 @@ from .data import Data, Sample
 
 __all__ = ["composite", "crop", "empty", "fit", "jitter", "picture", "turn"]
 
-Bytes = NDArray[np.uint8]
+Bytes = Any  # a uint8 array, (H, W, 3) or (H, W): OpenCV's type stubs forget the element type
 Pair = tuple[Bytes, Bytes]
 
 KEEP = 0.6  # a crop keeps at least this part of the subject
-_GREY = np.float32([0.299, 0.587, 0.114])
+_GREY = np.array([0.299, 0.587, 0.114])  # luma of R, G, B
 
 
-def picture(data: Data, rng: Generator, size: int, composites: float, empties: float) -> tuple[str, Bytes, Bytes]:
+def picture(
+    data: Data, rng: Generator, size: int, composites: float, empties: float
+) -> tuple[str, Bytes, Bytes]:
     """Name(s), image (size, size, 3) and mask (size, size); shares of composites and of empty pictures in 0..1."""
     kind = rng.random()
     if kind < empties and data.empty:
@@ -50,7 +52,9 @@ def _pick(samples: list[Sample], rng: Generator) -> Sample:
 def fit(array: Any, width: int, height: int) -> Any:
     """Resize; area averaging when smaller, bilinear when larger."""
     shrinks = array.shape[1] > width and array.shape[0] > height
-    return cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return cv2.resize(
+        array, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
 
 
 # Photos
@@ -114,7 +118,7 @@ def composite(data: Data, rng: Generator, size: int) -> tuple[str, Bytes, Bytes]
     image = _ground(back, rng, size)
     if rng.random() < 0.3:  # a shallow depth of field
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 3.0) * size / 256)
-    mask = np.zeros((size, size), np.uint8)
+    mask: Bytes = np.zeros((size, size), np.uint8)
     names = [back.name]
     count = 2 if rng.random() < 0.2 else 1
     for _ in range(count):
@@ -141,14 +145,16 @@ def _placed(subject: Sample, rng: Generator, size: int, largest: float) -> Pair:
     height = max(4, int(length * h / max(h, w) / stretch))
     colours, alpha = fit(colours, width, height), fit(alpha, width, height)
     angle = rng.uniform(-20, 20) if rng.random() < 0.5 else 0.0
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    matrix: Any = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
     # People and animals stand more often in the middle than at the border: a triangular distribution.
     room = max(0.1, 1 - length / size / 2)
     x, y = 0.5 + (rng.random(2) - rng.random(2)) * 0.5 * room
     matrix[:, 2] += (x * size - width / 2, y * size - height / 2)
     if rng.random() < 0.5:
         colours, alpha = cv2.flip(colours, 1), cv2.flip(alpha, 1)
-    return cv2.warpAffine(colours, matrix, (size, size)), cv2.warpAffine(alpha, matrix, (size, size))
+    return cv2.warpAffine(colours, matrix, (size, size)), cv2.warpAffine(
+        alpha, matrix, (size, size)
+    )
 
 
 def _lit(colours: Bytes, alpha: Bytes, ground: Bytes, rng: Generator) -> Bytes:
@@ -156,7 +162,9 @@ def _lit(colours: Bytes, alpha: Bytes, ground: Bytes, rng: Generator) -> Bytes:
     if rng.random() < 0.4:
         return colours
     coverage = max(cv2.mean(alpha)[0] / 255, 1e-3)
-    own = np.array(cv2.mean(colours)[:3]) / coverage + 8  # of straight colours; 8 keeps black finite
+    own = (
+        np.array(cv2.mean(colours)[:3]) / coverage + 8
+    )  # of straight colours; 8 keeps black finite
     other = np.array(cv2.mean(ground)[:3]) + 8
     gain = np.clip((other / own) ** rng.uniform(0.0, 0.5), 0.6, 1.6)
     # Premultiplied colours stay at or below alpha, or edges would glow.
@@ -177,7 +185,7 @@ def _shaded(ground: Bytes, alpha: Bytes, rng: Generator) -> Bytes:
     h, w = alpha.shape
     small = cv2.resize(alpha, (w // 4, h // 4), interpolation=cv2.INTER_AREA)
     dx, dy = rng.uniform(-0.08, 0.08) * w / 4, rng.uniform(-0.02, 0.1) * h / 4
-    moved = cv2.warpAffine(small, np.float32([[1, 0, dx], [0, 1, dy]]), (w // 4, h // 4))
+    moved = cv2.warpAffine(small, np.array([[1, 0, dx], [0, 1, dy]]), (w // 4, h // 4))
     soft = cv2.GaussianBlur(moved, (0, 0), rng.uniform(0.01, 0.05) * w / 4 + 0.3)
     soft = cv2.resize(soft, (w, h), interpolation=cv2.INTER_LINEAR)
     light = 255 - cv2.convertScaleAbs(soft, alpha=rng.uniform(0.2, 0.6))

@@ -105,7 +105,9 @@ def _read(
     if not folder.is_dir():
         if optional:
             return []
-        raise BadInput(f"{folder} is not a folder: the data folder must hold train/NAME.jpg with NAME.png.")
+        raise BadInput(
+            f"{folder} is not a folder: the data folder must hold train/NAME.jpg with NAME.png."
+        )
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURES)
     with ThreadPoolExecutor(_READERS) as pool:
         return [sample for sample in pool.map(reader, paths) if sample is not None]
@@ -160,7 +162,9 @@ def _cutout(path: Path, side: int) -> Sample:
     array = array[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     alpha = array[..., 3]
     colours = cv2.multiply(array[..., :3], cv2.merge((alpha, alpha, alpha)), scale=1 / 255)
-    return Sample(path.stem, _rgb(_shrunk(colours, side)), _shrunk(np.ascontiguousarray(alpha), side))
+    return Sample(
+        path.stem, _rgb(_shrunk(colours, side)), _shrunk(np.ascontiguousarray(alpha), side)
+    )
 
 
 def _plain(path: Path, side: int) -> Sample:

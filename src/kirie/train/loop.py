@@ -37,6 +37,9 @@ __all__ = ["NotFinite", "Run", "groups", "rate", "train"]
 NETWORKS: dict[str, type[nn.Module]] = {"mini": Mini}
 SAVE_SECONDS = 180.0
 REPORT_STEPS = 50
+LONGEST_STEP = (
+    60.0  # seconds that one step may use up; a stopped process or a sleeping machine takes longer
+)
 
 
 class NotFinite(KirieError):  # noqa: N818
@@ -57,7 +60,7 @@ class Run:
     elapsed: float = 0.0
     steps: int = 0
     pictures: int = 0
-    stop: bool = False
+    stop: str = ""  # the signal that asked to stop
     recent: list[float] = field(default_factory=list)
 
     @classmethod
@@ -69,8 +72,9 @@ class Run:
         kind = NETWORKS[recipe.network]
         net, mean = kind(), kind()
         mean.load_state_dict(net.state_dict())
-        net.to(memory_format=torch.channels_last)
-        mean.to(memory_format=torch.channels_last).eval().requires_grad_(requires_grad=False)
+        for part in (net, mean):
+            _channels_last(part)
+        mean.eval().requires_grad_(requires_grad=False)
         optimiser = torch.optim.AdamW(groups(net, recipe.weight_decay), lr=recipe.learning_rate)
         return cls(recipe, out, minutes * 60, seed, net, mean, optimiser)
 
@@ -111,7 +115,18 @@ class Run:
         self.mean.load_state_dict(state["mean"])
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
-        self.elapsed, self.steps, self.pictures = state["elapsed"], state["steps"], state["pictures"]
+        self.elapsed, self.steps, self.pictures = (
+            state["elapsed"],
+            state["steps"],
+            state["pictures"],
+        )
+
+
+def _channels_last(net: nn.Module) -> None:
+    """Store convolution weights channels last: a tenth faster on CPUs."""
+    for parameter in net.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
 
 
 def _write(state: dict[str, Any], path: Path) -> None:
@@ -147,10 +162,10 @@ def step(run: Run, batch: Batch, precision: torch.dtype) -> float:
     if not math.isfinite(value):
         raise NotFinite(
             f"The loss became {value} at step {run.steps}, in a batch of: {', '.join(batch.names)}. Look at these "
-            "files, or lower the learning rate, and go on with --resume."
+            "files, or lower the learning rate; the last checkpoint stands, and --resume goes on from it."
         )
     run.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    torch.autograd.backward(loss)
     nn.utils.clip_grad_norm_(run.net.parameters(), run.recipe.clip)
     run.optimiser.step()
     average(run)
@@ -191,8 +206,8 @@ def precision(recipe: Recipe) -> torch.dtype:
 def _interruptible(run: Run) -> Iterator[None]:
     """Ctrl-C and SIGTERM ask the loop to stop after the step that it is in."""
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        run.stop = True
+    def ask(number: int, _frame: FrameType | None) -> None:
+        run.stop = signal.Signals(number).name
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -206,7 +221,9 @@ def train(run: Run, data: Data, progress: Progress, *, max_steps: int | None = N
     """Train until the time is used up; True when it ended by itself, False when it was interrupted (and saved)."""
     run.out.mkdir(parents=True, exist_ok=True)
     kind = precision(run.recipe)
-    progress.line(f"precision {kind}, {torch.get_num_threads()} threads, {len(data.train)} pictures")
+    progress.line(
+        f"precision {kind}, {torch.get_num_threads()} threads, {len(data.train)} pictures"
+    )
     run.net.train()
     feed = Feed(data, empties=run.recipe.empties, seed=run.seed, first=run.pictures)
     with _interruptible(run), feed, progress:
@@ -217,11 +234,7 @@ def train(run: Run, data: Data, progress: Progress, *, max_steps: int | None = N
             if now_phase.size != phase.size:
                 _held(run, data, progress, phase)
             phase = now_phase
-            try:
-                run.recent.append(step(run, feed.batch(phase), kind))
-            except NotFinite:
-                run.save()
-                raise
+            run.recent.append(step(run, feed.batch(phase), kind))
             clock, run.elapsed = _tick(run, clock)
             if run.steps % REPORT_STEPS == 0:
                 _report(run, progress, phase)
@@ -230,7 +243,9 @@ def train(run: Run, data: Data, progress: Progress, *, max_steps: int | None = N
                 last_save = time.monotonic()
         run.save()
         if run.stop:
-            progress.line("interrupted; the checkpoint is saved: go on with --resume")
+            progress.line(
+                f"interrupted by {run.stop}; the checkpoint is saved: go on with --resume"
+            )
             return False
         _held(run, data, progress, phase)
     _write(run.mean.state_dict(), run.out / "model.pt")
@@ -238,8 +253,9 @@ def train(run: Run, data: Data, progress: Progress, *, max_steps: int | None = N
 
 
 def _tick(run: Run, clock: float) -> tuple[float, float]:
+    """The clock now, and the time used up: a step that took longer was not training but a stopped process."""
     now = time.monotonic()
-    return now, run.elapsed + now - clock
+    return now, run.elapsed + min(now - clock, LONGEST_STEP)
 
 
 def _note(run: Run, entry: dict[str, Any]) -> None:

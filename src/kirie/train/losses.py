@@ -68,7 +68,8 @@ def deep(
     """
     total = torch.zeros((), device=truth.device)
     for weight, logits in zip(scales, maps, strict=True):
-        t = truth if logits.shape[2:] == truth.shape[2:] else F.adaptive_avg_pool2d(truth, logits.shape[2:])
+        h, w = logits.shape[2:]
+        t = truth if truth.shape[2:] == (h, w) else F.adaptive_avg_pool2d(truth, (h, w))
         losses = (cross_entropy(logits, t), iou(logits, t), similarity(logits, t))
         total = total + weight * sum(k * loss for k, loss in zip(parts, losses, strict=True))
     return total
