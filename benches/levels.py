@@ -37,7 +37,7 @@ def main() -> None:
             print(f"the model already reads with {cutter.card.readout.levels}: these come on top")
         for photo, mask in pairs(given.data, held_out=True):
             alpha = cutter.cut(photo, CutOptions(as_="mask")).alpha
-            with Image.open(mask) as opened:  # noqa: TID251  our own measured data
+            with Image.open(mask) as opened:
                 truth = np.asarray(opened.convert("L"))
             for low, high in LEVELS:
                 read = ((alpha - low) / (high - low)).clip(0, 1)

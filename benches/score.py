@@ -104,7 +104,7 @@ def main() -> None:
     with kirie.load(given.model, engine=given.engine) as cutter:
         for photo, mask in chosen:
             cutout = cutter.cut(photo, CutOptions(as_="mask"))
-            with Image.open(mask) as opened:  # noqa: TID251  our own measured data
+            with Image.open(mask) as opened:
                 truth = np.asarray(opened.convert("L"))
             seconds.append(cutout.timings["network"])
             rows.append(measured(cutout.mask, truth))

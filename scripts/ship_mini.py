@@ -21,12 +21,10 @@ def main() -> None:
     """Export, and print what to enter."""
     card = zoo.get("kirie-mini")
     net = nn.build(card.architecture, **card.arguments)
-    net.load_state_dict(torch.load(sys.argv[1], weights_only=True))  # noqa: TID251  our own file
+    net.load_state_dict(torch.load(sys.argv[1], weights_only=True))
     net.eval()
     ASSETS.mkdir(exist_ok=True)
-    parity = export.to_onnx(
-        net, ASSETS / "kirie-mini.onnx", card=card, size=card.preparation.size
-    )
+    parity = export.to_onnx(net, ASSETS / "kirie-mini.onnx", card=card, size=card.preparation.size)
     export.to_safetensors(net, ASSETS / "kirie-mini.safetensors", card=card, half=True)
     print(f"ONNX against PyTorch: {parity.same_weights:.1e}; against float32: {parity.float32:.1e}")
     for name in ("kirie-mini.onnx", "kirie-mini.safetensors"):
