@@ -61,7 +61,7 @@ def mask(alpha: NDArray[np.float32], dtype: np.dtype[np.uint8] | np.dtype[np.uin
     """Alpha as (H, W) of `dtype`, rounded."""
     scaled = alpha * np.float32(np.iinfo(dtype).max)
     scaled += np.float32(0.5)
-    return scaled.astype(dtype)
+    return scaled.astype(np.uint8 if dtype == np.uint8 else np.uint16)
 
 
 def trimap(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -87,7 +87,8 @@ def _widened(flags: NDArray[np.bool_], radius: int, axis: int) -> NDArray[np.boo
     ahead, behind = (
         (counts[steps:], counts[:-steps]) if axis == 0 else (counts[:, steps:], counts[:, :-steps])
     )
-    return ahead != behind
+    widened: NDArray[np.bool_] = ahead != behind
+    return widened
 
 
 def overlay(colours: Array, alpha: NDArray[np.float32]) -> Array:
@@ -117,9 +118,10 @@ def on(colours: Array, alpha: NDArray[np.float32], background: Array) -> Array:
 def colour(text: str) -> tuple[int, int, int] | None:
     """The sRGB colour that a text names (`white`, `#f80`, `rgb(…)`), or None where it names none."""
     try:
-        return ImageColor.getrgb(text)[:3]  # type: ignore[return-value]  # its alpha, if any, is cut off
+        red, green, blue, *_ = ImageColor.getrgb(text)  # its alpha, if any, is cut off
     except ValueError:
         return None
+    return red, green, blue
 
 
 def blurred(pixels: Array, alpha: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -128,13 +128,15 @@ class Cutter:
         """From the network's answer on: read out, refine, and hand over what composing and encoding need."""
         watch.restart()
         alpha = readout.alpha(logits, self.card.readout, geometry)
-        if picture.alpha is not None:  # what the picture already hides stays hidden
-            alpha = alpha * (picture.alpha.astype(np.float32) / np.iinfo(picture.alpha.dtype).max)
         watch("read out")
         colours = picture.pixels
         if options.edges == "clean" and options.as_ == "cutout":
-            colours = edges.clean(picture.pixels, alpha)
+            colours = edges.clean(_whole(picture), alpha)
         watch("edges")
+        if picture.alpha is not None:  # what the picture already hides stays hidden
+            alpha *= picture.alpha.astype(np.float32) / np.float32(
+                np.iinfo(picture.alpha.dtype).max
+            )
         return Cutout(
             picture=picture,
             alpha=alpha,
@@ -226,8 +228,7 @@ class Cutout:
     @property
     def rgba(self) -> Image.Image:
         """The cutout as an 8-bit PIL image, its profile in `info`."""
-        eight = compose.cutout(compose.eight_bits(self.colours), self.alpha)
-        return self._pillow(eight)
+        return self._pillow(compose.cutout(compose.eight_bits(self.colours), self.alpha))
 
     def on(self, background: str | tuple[int, int, int] | Source) -> Image.Image:
         """The cutout on a colour, on the picture's own background blurred (`blur`), or on another picture: RGB."""
@@ -303,7 +304,7 @@ class Cutout:
         plane = image.from_srgb(plane, self.picture.icc)
         return np.broadcast_to(compose.deepen(plane, self.colours.dtype), self.colours.shape)
 
-    def _pillow(self, pixels: NDArray[np.uint8]) -> Image.Image:
+    def _pillow(self, pixels: NDArray[Any]) -> Image.Image:
         made = Image.fromarray(pixels)
         if self.picture.icc:
             made.info["icc_profile"] = self.picture.icc
@@ -348,6 +349,20 @@ def load(model: str | Path = zoo.DEFAULT, *, engine: str = "auto", device: str =
     card = zoo.get(str(model))
     opened, _ = open_engine(weights.locate(card), card, engine=engine, device=device)
     return Cutter(card, opened)
+
+
+def _whole(picture: image.Picture) -> NDArray[Any]:
+    """The pixels, with visible neighbours' colours spread into what the picture's own alpha hides.
+
+    Colours beside a hidden area are pure already: taken for a mixture with the black that stands for nothing,
+    they would come out too bright.
+    """
+    if picture.alpha is None:
+        return picture.pixels
+    top = np.float32(np.iinfo(picture.alpha.dtype).max)
+    spread = compose.blurred(picture.pixels, 1 - picture.alpha.astype(np.float32) / top)
+    deep = compose.deepen(spread, picture.pixels.dtype)
+    return np.where(picture.alpha[..., None] == 0, deep, picture.pixels)
 
 
 def _options(options: CutOptions | None, edges: Literal["clean", "raw"] | None) -> CutOptions:

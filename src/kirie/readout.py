@@ -54,11 +54,12 @@ def probabilities(raw: NDArray[np.float32], readout: ReadOut) -> NDArray[np.floa
         )
     if readout.activation == "softmax":
         powers = np.exp(raw - raw.max(axis=0))
-        return 1 - powers[0] / powers.sum(axis=0)
-    subject = raw[0]
-    if readout.activation == "sigmoid":
+        subject: NDArray[np.float32] = 1 - powers[0] / powers.sum(axis=0)
+    elif readout.activation == "sigmoid":
         # Written with tanh, which cannot overflow.
-        return np.float32(0.5) * (1 + np.tanh(np.float32(0.5) * subject))
+        subject = np.float32(0.5) * (1 + np.tanh(np.float32(0.5) * raw[0]))
+    else:
+        subject = raw[0]
     return subject
 
 
