@@ -61,7 +61,7 @@ def mask(alpha: NDArray[np.float32], dtype: np.dtype[np.uint8] | np.dtype[np.uin
     """Alpha as (H, W) of `dtype`, rounded."""
     scaled = alpha * np.float32(np.iinfo(dtype).max)
     scaled += np.float32(0.5)
-    return scaled.astype(np.uint8 if dtype == np.uint8 else np.uint16)
+    return scaled.astype(np.uint8) if dtype == np.uint8 else scaled.astype(np.uint16)
 
 
 def trimap(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
