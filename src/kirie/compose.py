@@ -33,7 +33,7 @@ __all__ = [
 Array = NDArray[np.uint8] | NDArray[np.uint16]
 
 STRIPE = (
-    256  # rows per step: temporaries stay in the cache, and memory does not grow with the picture
+    128  # rows per step: temporaries stay in the cache, and memory does not grow with the picture
 )
 OVERLAY_COLOUR = (255, 0, 96)
 OVERLAY_OPACITY = 0.55
@@ -45,13 +45,13 @@ def cutout(colours: Array, alpha: NDArray[np.float32]) -> Array:
     """Join colours and alpha to (H, W, 4), straight; what alpha hides entirely is black, so nothing comes back."""
     height, width = alpha.shape
     out: Array = np.empty((height, width, 4), colours.dtype)
-    word = np.dtype(f"u{4 * colours.dtype.itemsize}")  # a whole pixel
 
     def fill(rows: slice) -> None:
         levels = mask(alpha[rows], colours.dtype)
-        out[rows, :, :3] = colours[rows]
+        shows = (levels != 0).astype(colours.dtype)
+        for channel in range(3):  # one by one: three times faster than whole pixels in NumPy
+            np.multiply(colours[rows, :, channel], shows, out=out[rows, :, channel])
         out[rows, :, 3] = levels
-        out[rows].view(word)[levels == 0] = 0
 
     _by_stripes(height, fill)
     return out
