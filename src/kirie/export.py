@@ -217,6 +217,8 @@ def _trace(net: nn.Module, path: Path, size: tuple[int, int]) -> None:
     with warnings.catch_warnings():
         # The TorchScript exporter is called outdated; the new one needs onnxscript, and writes several times the nodes.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # What depends on the size may be traced as a constant: the size is one.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
         torch.onnx.export(
             net,
             (_images(size, count=2),),

@@ -96,6 +96,7 @@ def test_traces_and_exports(net):
     image = torch.randn(1, 3, 64, 64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # PyTorch calls tracing outdated
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # the size may become a constant
         traced = torch.jit.trace(net, image)
     with torch.inference_mode():
         other = torch.randn(2, 3, 64, 64)
@@ -106,6 +107,7 @@ def test_traces_and_exports(net):
     pytest.importorskip("onnx")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
         torch.onnx.export(net, (image,), io.BytesIO(), dynamo=False, opset_version=17)
 
 
