@@ -76,9 +76,11 @@ def test_parity_and_size(net, written):
     assert sorted(path.name for path in folder.iterdir()) == ["full.onnx", "half.onnx"]
 
 
-def test_the_graph(written):
+def test_the_graph(net, written):
     model = onnx.load(written[0] / "half.onnx")
-    assert "BatchNormalization" not in {node.op_type for node in model.graph.node}
+    left = [node for node in model.graph.node if node.op_type == "BatchNormalization"]
+    # Each of kirie-mini's decoder steps normalises a sum, which no convolution can take over.
+    assert len(left) == (len(net.fuses) if name_of(net) == "mini" else 0)
     kinds = {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) > 1}
     assert kinds == {onnx.TensorProto.FLOAT16}
     assert [i.version for i in model.opset_import if i.domain in ("", "ai.onnx")] == [export.OPSET]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import copy
 import secrets
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -166,27 +166,48 @@ def _plain(net: nn.Module) -> nn.Module:
 
 
 def _folded(net: nn.Module, size: tuple[int, int]) -> nn.Module:
-    """A copy whose BatchNorms are part of the convolutions before them.
-
-    A pair is a Conv2d and the BatchNorm2d that follows it in the same module; whether that is also the order in which they
-    are called is not asked but measured, at the end.
-    """
+    """A copy whose BatchNorms are part of the convolutions right before them, where there is one."""
     folded = copy.deepcopy(net)
-    for module in folded.modules():
-        children = list(module.named_children())
-        for (first, conv), (second, norm) in pairwise(children):
-            if (
-                isinstance(conv, nn.Conv2d)
-                and isinstance(norm, nn.BatchNorm2d)
-                and conv.out_channels == norm.num_features
-            ):
-                setattr(module, first, fuse_conv_bn_eval(conv, norm))
-                setattr(module, second, nn.Identity())
     image = _images(size, count=1)
     with torch.inference_mode():
-        error = _error(folded(image), net(image))
-    # Where it was not a pair after all, the exporter folds what it sees itself.
+        want = net(image)
+        pairs = _pairs(folded, image)
+    for first, second in pairs:
+        conv, norm = folded.get_submodule(first), folded.get_submodule(second)
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            folded.set_submodule(first, fuse_conv_bn_eval(conv, norm))
+            folded.set_submodule(second, nn.Identity())
+    with torch.inference_mode():
+        error = _error(folded(image), want)
+    # A convolution whose output is also used elsewhere: the exporter folds what it sees itself.
     return folded if error <= TOLERANCE else copy.deepcopy(net)
+
+
+def _pairs(net: nn.Module, image: Tensor) -> list[tuple[str, str]]:
+    """Names of each convolution and the BatchNorm that takes its output, seen by running the network once."""
+    made: dict[int, tuple[str, Tensor]] = {}  # the tensors are kept, so that no id comes twice
+    calls: Counter[str] = Counter()
+    pairs: list[tuple[str, str]] = []
+
+    def watch(name: str) -> Callable[..., None]:
+        def after(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            calls[name] += 1
+            if isinstance(module, nn.Conv2d):
+                made[id(output)] = name, output
+            elif id(inputs[0]) in made:
+                pairs.append((made[id(inputs[0])][0], name))
+
+        return after
+
+    hooks = [
+        module.register_forward_hook(watch(name))
+        for name, module in net.named_modules()
+        if isinstance(module, nn.Conv2d | nn.BatchNorm2d)
+    ]
+    net(image)
+    for hook in hooks:
+        hook.remove()
+    return [pair for pair in pairs if calls[pair[0]] == calls[pair[1]] == 1]
 
 
 def _rounds(tensor: Tensor) -> bool:
@@ -217,6 +238,8 @@ def _trace(net: nn.Module, path: Path, size: tuple[int, int]) -> None:
     with warnings.catch_warnings():
         # The TorchScript exporter is called outdated; the new one needs onnxscript, and writes several times the nodes.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # What depends on the size may be traced as a constant: the size is one.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         torch.onnx.export(
             net,
             (_images(size, count=2),),

@@ -156,7 +156,6 @@ def test_own_names_without_a_card_and_files_without_counters(tmp_path, net):
 @pytest.mark.parametrize(
     ("name", "arguments", "variant"),
     [
-        ("u2net", {}, "u2net"),
         ("u2net-cloth", {}, "u2net-cloth"),
         ("u2netp", {"classes": 4}, "u2netp"),
         ("u2netp", {"classes": 7, "channels": 1}, "u2netp"),

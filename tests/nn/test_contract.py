@@ -29,6 +29,11 @@ def build(name, **arguments):
     return nn.build(name, **arguments)
 
 
+def flat(maps):
+    """All tensors of a tuple of maps, which may hold tuples of side maps."""
+    return [t for each in maps for t in (flat(each) if isinstance(each, tuple) else (each,))]
+
+
 @pytest.fixture(params=COMPUTED)
 def net(request):
     return build(request.param).eval()
@@ -66,7 +71,7 @@ def test_training_mode_returns_the_maps_and_reaches_every_parameter(net):
     net.train()
     maps = net(torch.randn(2, 3, 64, 96))
     assert maps._fields[0] == "logits"
-    sum(each.square().mean() for each in maps).backward()
+    sum(each.square().mean() for each in flat(maps)).backward()
     idle = [name for name, p in net.named_parameters() if p.grad is None]
     assert not idle
     assert all(torch.isfinite(p.grad).all() for p in net.parameters())
@@ -96,6 +101,7 @@ def test_traces_and_exports(net):
     image = torch.randn(1, 3, 64, 64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # PyTorch calls tracing outdated
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # the size may become a constant
         traced = torch.jit.trace(net, image)
     with torch.inference_mode():
         other = torch.randn(2, 3, 64, 64)
@@ -106,6 +112,7 @@ def test_traces_and_exports(net):
     pytest.importorskip("onnx")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
         torch.onnx.export(net, (image,), io.BytesIO(), dynamo=False, opset_version=17)
 
 
