@@ -29,13 +29,15 @@ def test_commands(here):
     for command in commands:
         assert main(command[1:]) == 0
     for name in ("photo-cutout.png", "cutouts/c.png", "shop.webp"):
-        assert Image.open(here / name).size == (160, 120)
+        with Image.open(here / name) as made:
+            assert made.size == (160, 120)
 
 
 def test_python(here):
     code = next(block for language, block in BLOCKS if language == "python")
     exec(code, {})  # noqa: S102  our own README
-    assert Image.open(here / "white.jpg").mode == "RGB"
+    with Image.open(here / "white.jpg") as made:
+        assert made.mode == "RGB"
 
 
 def test_python_with_torch(here):
