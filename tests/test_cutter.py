@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import kirie
-from kirie import CutOptions
+from kirie import CutOptions, zoo
 from kirie.errors import BadCheckpoint, BadInput, DeviceUnavailable, UnknownModel
 
 
@@ -109,6 +109,32 @@ def test_clean_edges_leave_no_fringe(disc):
     assert band.any()
     darkest = [int(cutout.pixels[..., :3][band].min()) for cutout in (raw, clean)]
     assert darkest[1] > darkest[0] + 40
+
+
+class Ramp:
+    """A network that finds a disc in the middle, with an edge that is a third of the picture wide."""
+
+    name, device, precision, reason = "ramp", "cpu", "fp32", "a test"
+
+    def __call__(self, batch):
+        height, width = batch.shape[2:]
+        ys, xs = np.mgrid[0:height, 0:width] / height - 0.5
+        return {"logits": (24 * (0.3 - np.hypot(ys, xs))).astype(np.float32)[None, None]}
+
+    def close(self):
+        pass
+
+
+def test_colours_beside_a_hidden_area_stay_as_they_are():
+    """A sticker: its own alpha ends inside the network's soft edge, and the black that hides must not be divided out."""
+    ys, xs = np.mgrid[0:200, 0:200]
+    sticker = np.zeros((200, 200, 4), np.uint8)
+    sticker[np.hypot(ys - 100, xs - 100) < 60] = (180, 110, 40, 255)
+    pixels = kirie.Cutter(zoo.get("kirie-mini"), Ramp()).cut(sticker).pixels
+    visible = pixels[..., 3] > 10
+    assert visible.any()
+    assert np.abs(pixels[visible][:, :3].astype(int) - (180, 110, 40)).max() <= 6
+    assert (pixels[sticker[..., 3] == 0] == 0).all()
 
 
 def test_cut_many_agrees_with_cut(cutter, disc):

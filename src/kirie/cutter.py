@@ -359,10 +359,14 @@ def _whole(picture: image.Picture) -> NDArray[Any]:
     """
     if picture.alpha is None:
         return picture.pixels
-    top = np.float32(np.iinfo(picture.alpha.dtype).max)
-    spread = compose.blurred(picture.pixels, 1 - picture.alpha.astype(np.float32) / top)
-    deep = compose.deepen(spread, picture.pixels.dtype)
-    return np.where(picture.alpha[..., None] == 0, deep, picture.pixels)
+    hidden = picture.alpha == 0
+    if not hidden.any() or hidden.all():
+        return picture.pixels
+    # Far from everything visible: the mean of it; near, what lies next to it.
+    mean = picture.pixels[~hidden].mean(axis=0).astype(picture.pixels.dtype)
+    filled = np.where(hidden[..., None], mean, picture.pixels)
+    spread = compose.blurred(filled, hidden.astype(np.float32))
+    return np.where(hidden[..., None], compose.deepen(spread, filled.dtype), filled)
 
 
 def _options(options: CutOptions | None, edges: Literal["clean", "raw"] | None) -> CutOptions:
