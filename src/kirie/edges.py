@@ -40,8 +40,8 @@ SOLID = (
 FIRST_STEP = 4  # the first coarse level has every 4th pixel, each further one half as many
 COARSEST = 16  # the longer side of the coarsest level, at most
 TILE = 32  # pixels; a multiple of FIRST_STEP
-WHOLE = 1 << 15  # a coarse level of so many pixels, at most, is one tile
-BATCH = 12  # tiles per step: enough to hide NumPy's calls, few enough for the cache
+WHOLE = 1 << 12  # a coarse level of so many pixels, at most, is one tile
+BATCH = 12  # tiles per step: NumPy's calls count little, all fits the cache, and no matrix product wakes BLAS threads
 RIDGE = 0.01  # keeps the correction a little short of the picture's noise
 FROM_BELOW = 0.01  # the coarser level's weight, beside nine pixels that have up to 1 each
 GENTLE = 0.1  # difference between neighbours: where alpha takes ten pixels or more from 0 to 1
@@ -270,7 +270,7 @@ def _enlarged(below: _Below, tiles: list[Tile], size: tuple[int, int]) -> Floats
 
 
 @lru_cache(maxsize=64)
-def _weights(n: int, factor: int) -> Floats:
+def _weights(n: int, factor: int) -> NDArray[Any]:
     """(n + 2, coarse pixels): bilinear weights of pixels -1 … n, of which each `factor`-th is a coarse one."""
     place = np.arange(-1, n + 1) / factor + 1
     left = place.astype(np.intp)
