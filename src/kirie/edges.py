@@ -40,10 +40,11 @@ SOLID = (
 FIRST_STEP = 4  # the first coarse level has every 4th pixel, each further one half as many
 COARSEST = 16  # the longer side of the coarsest level, at most
 TILE = 32  # pixels; a multiple of FIRST_STEP
-WHOLE = 1 << 15  # a coarse level of so many pixels, at most, is one tile
-BATCH = 12  # tiles per step: enough to hide NumPy's calls, few enough for the cache
+WHOLE = 1 << 12  # a coarse level of so many pixels, at most, is one tile
+BATCH = 12  # tiles per step: NumPy's calls count little, all fits the cache, and no matrix product wakes BLAS threads
 RIDGE = 0.01  # keeps the correction a little short of the picture's noise
 FROM_BELOW = 0.01  # the coarser level's weight, beside nine pixels that have up to 1 each
+GENTLE = 0.1  # difference between neighbours: where alpha takes ten pixels or more from 0 to 1
 EPS = 1e-5  # blur fusion's
 
 
@@ -124,14 +125,14 @@ class _Level:
 
     Attributes:
         step: the distance between its pixels.
-        colours: (3, h, w), a view of the picture.
+        pixels: (h, w, 3), a view of the picture.
         alpha: (h, w), a view.
         size: (height, width) of a tile.
         tiles: those that are needed.
     """
 
     step: int
-    colours: Array
+    pixels: Array
     alpha: Floats
     size: tuple[int, int]
     tiles: list[Tile]
@@ -166,7 +167,7 @@ def _sort(pixels: Array, alpha: Floats, out: Array) -> list[Tile]:
 
 def _levels(pixels: Array, alpha: Floats, tiles: list[Tile]) -> list[_Level]:
     """The picture's levels from the finest on, each with all tiles that the one before asks for."""
-    levels = [_Level(1, pixels.transpose(2, 0, 1), alpha, (TILE, TILE), tiles)]
+    levels = [_Level(1, pixels, alpha, (TILE, TILE), tiles)]
     while max(levels[-1].alpha.shape) > COARSEST:
         finer = levels[-1]
         step = FIRST_STEP if finer.step == 1 else 2 * finer.step
@@ -175,7 +176,7 @@ def _levels(pixels: Array, alpha: Floats, tiles: list[Tile]) -> list[_Level]:
         if view.size > WHOLE:
             size = (TILE, TILE)
             needed = _parents(finer.tiles, step // finer.step, view.shape)
-        levels.append(_Level(step, pixels[::step, ::step].transpose(2, 0, 1), view, size, needed))
+        levels.append(_Level(step, pixels[::step, ::step], view, size, needed))
     return levels
 
 
@@ -194,11 +195,11 @@ def _parents(tiles: list[Tile], factor: int, shape: tuple[int, ...]) -> list[Til
 
 def _means(level: _Level) -> Floats:
     """Where the coarsest level starts from: the mean colour of subject and of background, (6, 1, 1)."""
-    colours = level.colours.reshape(3, -1) * np.float32(1 / np.iinfo(level.colours.dtype).max)
+    colours = level.pixels.reshape(-1, 3) * np.float32(1 / np.iinfo(level.pixels.dtype).max)
     share = np.stack((level.alpha.ravel(), 1 - level.alpha.ravel()))
     weights = share**4 + np.float32(EPS)  # where there is nothing but edge: the mean of everything
     weights /= weights.sum(axis=1, keepdims=True)
-    return (weights @ colours.T).reshape(6, 1, 1).astype(np.float32)
+    return (weights @ colours).reshape(6, 1, 1).astype(np.float32)
 
 
 def _solve(level: _Level, tiles: list[Tile], below: _Below, out: Floats) -> None:
@@ -207,62 +208,69 @@ def _solve(level: _Level, tiles: list[Tile], below: _Below, out: Floats) -> None
     found = _fused(colour, alpha, _enlarged(below, tiles, level.size))
     for k, rows, columns in _places(level, tiles):
         target = out[:, rows, columns]
-        target[...] = found[:, :, k, : target.shape[1], : target.shape[2]].reshape(target.shape)
+        target[...] = found[:, :, : target.shape[1], k, : target.shape[2]].reshape(target.shape)
 
 
 def _finish(level: _Level, tiles: list[Tile], below: _Below, out: Array) -> None:
     """The subject's colours of some tiles, into `out` (H, W, 3)."""
     colour, alpha = _gathered(level, tiles)
     top = np.iinfo(out.dtype).max
-    found = _fused(colour, alpha, _enlarged(below, tiles, level.size), foreground_only=True)[0]
-    inner = np.s_[..., 1:-1, 1:-1]
-    np.copyto(found, colour[inner], where=alpha[inner] >= SOLID)
-    found *= (alpha[inner] > 0.5 / top) * np.float32(top)
+    start = _enlarged(below, tiles, level.size)
+    found = _fused(colour, alpha, start, last=True)[0]
+    alpha = alpha[1:-1, :, 1:-1]
+    np.copyto(found, colour[:, 1:-1, :, 1:-1], where=alpha >= SOLID)
+    found *= (alpha > 0.5 / top) * np.float32(top)
     found += np.float32(0.5)
-    levels = found.astype(out.dtype)
+    levels = np.empty((*alpha.shape, 3), out.dtype)  # (h, T, w, 3)
+    for channel in range(3):
+        levels[..., channel] = found[channel]
     for k, rows, columns in _places(level, tiles):
         target = out[rows, columns]
-        target[...] = levels[:, k, : target.shape[0], : target.shape[1]].transpose(1, 2, 0)
+        target[...] = levels[: target.shape[0], k, : target.shape[1]]
 
 
 def _places(level: _Level, tiles: list[Tile]) -> Iterable[tuple[int, slice, slice]]:
     """(index, rows, columns) of each tile."""
     height, width = level.size
     for k, (row, column) in enumerate(tiles):
-        yield (
-            k,
-            slice(row * height, (row + 1) * height),
-            slice(column * width, (column + 1) * width),
-        )
+        top, left = row * height, column * width
+        yield k, slice(top, top + height), slice(left, left + width)
 
 
 def _gathered(level: _Level, tiles: list[Tile]) -> tuple[Floats, Floats]:
-    """Tiles and the pixels around them: colours (3, T, h + 2, w + 2) and alpha (T, h + 2, w + 2), in [0, 1]."""
+    """Tiles and the pixels around them: colours (3, h + 2, T, w + 2) and alpha (h + 2, T, w + 2), in [0, 1]."""
     height, width = level.size
-    colour = np.empty((3, len(tiles), height + 2, width + 2), np.float32)
-    alpha = np.empty(colour.shape[1:], np.float32)
+    alpha = np.empty((height + 2, len(tiles), width + 2), np.float32)
+    pixels = np.empty((*alpha.shape, 3), level.pixels.dtype)
     for k, (row, column) in enumerate(tiles):
-        box = (row * height - 1, column * width - 1, height + 2, width + 2)
-        colour[:, k] = _patch(level.colours, *box)
-        alpha[k] = _patch(level.alpha, *box)
-    colour *= np.float32(1 / np.iinfo(level.colours.dtype).max)
+        corner = (row * height - 1, column * width - 1)
+        window = _window(level.alpha.shape, corner, (height + 2, width + 2))
+        pixels[:, k] = level.pixels[window]
+        alpha[:, k] = level.alpha[window]
+    colour = np.empty((3, *alpha.shape), np.float32)
+    colour[...] = pixels.transpose(3, 0, 1, 2)
+    colour *= np.float32(1 / np.iinfo(pixels.dtype).max)
     return colour, alpha
 
 
 def _enlarged(below: _Below, tiles: list[Tile], size: tuple[int, int]) -> Floats:
-    """The coarser level's layers under tiles and the pixels around them, bilinear: (2, 3, T, h + 2, w + 2)."""
-    factor = below.factor
-    counts = [-(-n // factor) + 2 for n in size]
-    patches = np.empty((6, len(tiles), *counts), np.float32)
+    """The coarser level's layers under tiles and the pixels around them, bilinear: (2, 3, h + 2, T, w + 2)."""
+    factor, count = below.factor, len(tiles)
+    height, width = (-(-n // factor) + 2 for n in size)
+    patches = np.empty((6, height, count, width), np.float32)
     for k, (row, column) in enumerate(tiles):
-        top, left = row * size[0] // factor - 1, column * size[1] // factor - 1
-        patches[:, k] = _patch(below.layers, top, left, *counts)
+        corner = (row * size[0] // factor - 1, column * size[1] // factor - 1)
+        window = _window(below.layers.shape[1:], corner, (height, width))
+        patches[:, :, k] = below.layers[:, *window]
     down, across = _weights(size[0], factor), _weights(size[1], factor)
-    return (down @ (patches @ across.T)).reshape(2, 3, len(tiles), size[0] + 2, size[1] + 2)
+    # One product per layer and axis: (6, h + 2, T·w') and then (6, (h + 2)·T, w + 2).
+    tall = down @ patches.reshape(6, height, -1)
+    full: Floats = tall.reshape(6, -1, width) @ across.T
+    return full.reshape(2, 3, size[0] + 2, count, size[1] + 2)
 
 
 @lru_cache(maxsize=64)
-def _weights(n: int, factor: int) -> Floats:
+def _weights(n: int, factor: int) -> NDArray[Any]:
     """(n + 2, coarse pixels): bilinear weights of pixels -1 … n, of which each `factor`-th is a coarse one."""
     place = np.arange(-1, n + 1) / factor + 1
     left = place.astype(np.intp)
@@ -273,19 +281,17 @@ def _weights(n: int, factor: int) -> Floats:
     return matrix[:, :-1]  # the last one's weight is 0
 
 
-def _patch(planes: NDArray[Any], top: int, left: int, height: int, width: int) -> NDArray[Any]:
-    """A rectangle of (…, H, W) that may reach over the border, where the last pixel is repeated."""
-    rows, columns = planes.shape[-2:]
+def _window(shape: tuple[int, ...], corner: Tile, size: tuple[int, int]) -> tuple[Any, Any]:
+    """Index of a rectangle that may reach over the border, where the last pixel is repeated."""
+    (top, left), (height, width) = corner, size
+    rows, columns = shape[:2]
     if top >= 0 and left >= 0 and top + height <= rows and left + width <= columns:
-        return planes[..., top : top + height, left : left + width]
+        return slice(top, top + height), slice(left, left + width)
     down = np.arange(top, top + height).clip(0, rows - 1)
-    across = np.arange(left, left + width).clip(0, columns - 1)
-    return planes[..., down[:, None], across]
+    return down[:, None], np.arange(left, left + width).clip(0, columns - 1)
 
 
-def _fused(
-    colour: Floats, alpha: Floats, start: Floats, *, foreground_only: bool = False
-) -> Floats:
+def _fused(colour: Floats, alpha: Floats, start: Floats, *, last: bool = False) -> Floats:
     """Lay the start on the picture, average it over 3×3 pixels, lay it on the picture again.
 
     Blur fusion's equations 4 to 7 with three changes: the averages are weighted by the fourth power of the share, so
@@ -293,32 +299,40 @@ def _fused(
     least squares does it; and the coarser level counts a little, so that a place without a layer keeps its colour.
 
     Args:
-        colour: (3, T, h + 2, w + 2) in [0, 1].
-        alpha: (T, h + 2, w + 2).
-        start: (2, 3, T, h + 2, w + 2), from the coarser level.
-        foreground_only: leave the background out of the result.
+        colour: (3, h + 2, T, w + 2) in [0, 1].
+        alpha: (h + 2, T, w + 2).
+        start: (2, 3, h + 2, T, w + 2), from the coarser level.
+        last: leave out the background, and the averages where alpha is so gentle that the coarser level has them.
 
     Returns:
-        (2 or 1, 3, T, h, w), a view.
+        (2 or 1, 3, h, T, w), a view.
     """
-    row = alpha.shape[-1]
+    row = alpha[0].size
     # Everything runs on flat arrays: what wraps around falls into the border, which is cut off in the end.
     picture, begun = colour.reshape(3, -1), start.reshape(2, 3, -1)
     share = np.stack((alpha.ravel(), 1 - alpha.ravel()))[:, None]  # (2, 1, N)
     weight = share * share
     gain = share / (weight[0] + weight[1] + np.float32(RIDGE))
-    weight *= weight
-    mean = _corrected(picture, share, gain, begun)
-    mean *= weight
+    used = gain[:1] if last else gain
     inner = np.s_[..., row + 1 : -row - 1]
-    mean = _box(mean, row)
-    mean += np.float32(FROM_BELOW) * begun[inner]
-    mean /= _box(weight, row) + np.float32(FROM_BELOW)
-    if foreground_only:
-        gain = gain[:1]
-    result = np.empty((len(gain), *picture.shape), np.float32)
-    result[inner] = _corrected(picture[inner], share[inner], gain[inner], mean)
-    return result.reshape(len(gain), *colour.shape)[..., 1:-1, 1:-1]
+    if not last or _slope(alpha) > GENTLE:
+        weight *= weight
+        mean = _corrected(picture, share, gain, begun)
+        mean *= weight
+        mean = _box(mean, row)
+        mean += np.float32(FROM_BELOW) * begun[inner]
+        mean /= _box(weight, row) + np.float32(FROM_BELOW)
+    else:
+        mean = begun[inner]
+    result = np.empty((len(used), *picture.shape), np.float32)
+    result[inner] = _corrected(picture[inner], share[inner], used[inner], mean)
+    return result.reshape(len(used), *colour.shape)[..., 1:-1, :, 1:-1]
+
+
+def _slope(alpha: Floats) -> float:
+    """The largest difference between two neighbours in (h, T, w)."""
+    steps = alpha[1:] - alpha[:-1], alpha[..., 1:] - alpha[..., :-1]
+    return float(max(max(step.max(), -step.min()) for step in steps))
 
 
 def _corrected(picture: Floats, share: Floats, gain: Floats, layers: Floats) -> Floats:
