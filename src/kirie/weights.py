@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from importlib.resources import files
 from pathlib import Path
 
 from .errors import WeightsCorrupt
@@ -24,7 +22,7 @@ def locate(card: ModelCard) -> tuple[Path, ...]:
 
 
 def _embedded(weights: Weights) -> Path:
-    path = Path(str(files("kirie"))) / weights.url.removeprefix("package:")
+    path = Path(__file__).parent / weights.url.removeprefix("package:")
     if not path.is_file() or path.stat().st_size != weights.size:
         raise WeightsCorrupt(
             f"The embedded file {weights.file} is missing or damaged: reinstall kirie "
@@ -35,6 +33,8 @@ def _embedded(weights: Weights) -> Path:
 
 def verify(path: Path, weights: Weights) -> None:
     """Check a file's whole content against its card; `WeightsCorrupt` where it differs."""
+    import hashlib
+
     algorithm, _, expected = weights.hash.partition(":")
     with path.open("rb") as file:
         found = hashlib.file_digest(file, algorithm).hexdigest()

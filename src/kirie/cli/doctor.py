@@ -8,7 +8,6 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from importlib import metadata, util
 from typing import Any, Literal, NamedTuple
 
 from .._version import __version__
@@ -56,6 +55,8 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _system() -> Iterator[Finding]:
+    from importlib import metadata
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Finding("ok", f"kirie {__version__}, Python {platform.python_version()}")
     yield Finding("ok", f"{platform.system()} {platform.machine()}, {cores} cores usable")
@@ -111,6 +112,8 @@ def _onnx() -> Iterator[Finding]:
 
 
 def _torch() -> Iterator[Finding]:
+    from importlib import util
+
     if util.find_spec("torch") is None:
         return  # _extras says so
     import torch
@@ -132,6 +135,8 @@ def _torch() -> Iterator[Finding]:
 
 
 def _extras() -> Iterator[Finding]:
+    from importlib import metadata
+
     for extra, (distribution, purpose) in EXTRAS.items():
         try:
             yield Finding(
