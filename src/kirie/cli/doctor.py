@@ -18,7 +18,6 @@ __all__ = ["add"]
 
 EXTRAS = {  # extra → (distribution, what it is for)
     "torch": ("torch", "checkpoints, training, export"),
-    "openvino": ("openvino", "faster on Intel CPUs"),
     "heic": ("pillow-heif", "pictures of iPhones (HEIC)"),
     "eval": ("opencv-python-headless", "the field's measures"),
 }
