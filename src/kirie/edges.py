@@ -42,6 +42,8 @@ COARSEST = 16  # the longer side of the coarsest level, at most
 TILE = 32  # pixels; a multiple of FIRST_STEP
 WHOLE = 1 << 12  # a coarse level of so many pixels, at most, is one tile
 BATCH = 12  # tiles per step: NumPy's calls count little, all fits the cache, and no matrix product wakes BLAS threads
+ALONE = 8  # so many steps are done before a second thread is awake
+HEAP = 1 << 23  # bytes, well above the largest temporary
 RIDGE = 0.01  # keeps the correction a little short of the picture's noise
 FROM_BELOW = 0.01  # the coarser level's weight, beside nine pixels that have up to 1 each
 GENTLE = 0.1  # difference between neighbours: where alpha takes ten pixels or more from 0 to 1
@@ -59,18 +61,20 @@ def clean(pixels: Array, alpha: Floats) -> Array:
         (H, W, 3) of the same depth: the picture's own values where alpha is at least 0.99, the estimate where it is
         less, black where it rounds to 0 at that depth: what is hidden stays hidden, and costs nothing in a file.
     """
-    out: Array = np.zeros_like(pixels, order="C")  # memory that is never written to is never taken
+    out: Array = np.zeros(pixels.shape, pixels.dtype)  # memory that is never written to is not taken
     tiles = _sort(pixels, alpha, out)
     if not tiles:
         return out
+    # glibc asks the system for every larger block, and each page of it faults, until it has seen one as large given
+    # back. Half of a small picture's time goes there unless one is given back first. It is never written to.
+    np.empty(HEAP, np.uint8)
     levels = _levels(pixels, alpha, tiles)
     layers = _means(levels[-1])
     step = 2 * levels[-1].step
     with ThreadPoolExecutor(2) as pool:
         for level in reversed(levels):
             batches = [level.tiles[k : k + BATCH] for k in range(0, len(level.tiles), BATCH)]
-            # A thread is not worth waking for one or two batches.
-            each: Callable[..., Iterable[Any]] = pool.map if len(batches) > 2 else map  # noqa: PLR2004
+            each: Callable[..., Iterable[Any]] = pool.map if len(batches) > ALONE else map
             below = _Below(layers, step // level.step)
             if level.step == 1:
                 list(each(lambda some: _finish(level, some, below, out), batches))  # noqa: B023
