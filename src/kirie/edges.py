@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -34,14 +34,16 @@ Array = NDArray[np.uint8] | NDArray[np.uint16]
 Floats = NDArray[np.float32]
 Tile = tuple[int, int]  # (row, column) in the grid of a level's tiles
 
-SOLID = (
-    0.99  # alpha from which the picture's colour is the subject's: at most 1 % of it is background
-)
+SOLID = 0.99  # alpha from which the picture's colour is taken for the subject's
 FIRST_STEP = 4  # the first coarse level has every 4th pixel, each further one half as many
 COARSEST = 16  # the longer side of the coarsest level, at most
 TILE = 32  # pixels; a multiple of FIRST_STEP
 WHOLE = 1 << 12  # a coarse level of so many pixels, at most, is one tile
-BATCH = 12  # tiles per step: NumPy's calls count little, all fits the cache, and no matrix product wakes BLAS threads
+# Tiles per step: enough that NumPy's calls count little, few enough for the cache, and so small that no matrix product
+# of theirs wakes OpenBLAS's threads (262144 multiplications), which fight with ours.
+BATCH = 12
+ALONE = 8  # so many steps are done before a second thread is awake
+HEAP = 1 << 23  # bytes, well above the largest temporary
 RIDGE = 0.01  # keeps the correction a little short of the picture's noise
 FROM_BELOW = 0.01  # the coarser level's weight, beside nine pixels that have up to 1 each
 GENTLE = 0.1  # difference between neighbours: where alpha takes ten pixels or more from 0 to 1
@@ -59,33 +61,44 @@ def clean(pixels: Array, alpha: Floats) -> Array:
         (H, W, 3) of the same depth: the picture's own values where alpha is at least 0.99, the estimate where it is
         less, black where it rounds to 0 at that depth: what is hidden stays hidden, and costs nothing in a file.
     """
-    out: Array = np.zeros_like(pixels, order="C")  # memory that is never written to is never taken
+    out: Array = np.zeros(pixels.shape, pixels.dtype)  # what is never written to takes no memory
     tiles = _sort(pixels, alpha, out)
     if not tiles:
         return out
-    levels = _levels(pixels, alpha, tiles)
-    layers = _means(levels[-1])
-    step = 2 * levels[-1].step
+    # glibc asks the system for every larger block, and each page of it faults, until it has seen one as large given
+    # back: half of a small picture's time, unless one is given back first. It is never written to.
+    np.empty(HEAP, np.uint8)
+    finest, *coarser = _levels(pixels, alpha, tiles)
+    last = coarser[-1] if coarser else finest
+    below = _Below(_means(last), 2 * last.step)
     with ThreadPoolExecutor(2) as pool:
-        for level in reversed(levels):
-            batches = [level.tiles[k : k + BATCH] for k in range(0, len(level.tiles), BATCH)]
-            # A thread is not worth waking for one or two batches.
-            each: Callable[..., Iterable[Any]] = pool.map if len(batches) > 2 else map  # noqa: PLR2004
-            below = _Below(layers, step // level.step)
-            if level.step == 1:
-                list(each(lambda some: _finish(level, some, below, out), batches))  # noqa: B023
-                break
-            layers, step = np.zeros((6, *level.alpha.shape), np.float32), level.step
-            list(each(lambda some: _solve(level, some, below, layers), batches))  # noqa: B023
+        for level in reversed(coarser):
+            layers = np.zeros((6, *level.alpha.shape), np.float32)
+            _in_batches(pool, partial(_solve, level, below, layers), level.tiles)
+            below = _Below(layers, level.step)
+        _in_batches(pool, partial(_finish, finest, below, out), tiles)
     return out
+
+
+def _in_batches(
+    pool: ThreadPoolExecutor, work: Callable[[list[Tile]], None], tiles: list[Tile]
+) -> None:
+    """Do some tiles at a time; NumPy lets go of the interpreter while it works on them."""
+    batches = [tiles[first : first + BATCH] for first in range(0, len(tiles), BATCH)]
+    each: Callable[..., Iterable[None]] = pool.map if len(batches) > ALONE else map
+    list(each(work, batches))
 
 
 def blur_fusion(pixels: Floats, alpha: Floats, radii: tuple[int, ...] = (90, 6)) -> Floats:
     """Estimate the subject's colours by blur fusion as published: one pass for each radius.
 
-    Forte 2021, equations 4 to 7, with the details of the authors' OpenCV version: the window of an even radius r is
-    x - r/2 … x + r/2 - 1, borders are mirrored without repeating the edge, and a pass takes the foreground and the
-    blurred background of the pass before. (BiRefNet's PyTorch version shifts the window by one and repeats the edge.)
+    Forte 2021. With ⟨·⟩ for the mean over a box, F = B = I at first, and each pass starting from the F and the B that the
+    one before returned:
+
+        B' = ⟨B(1-α)⟩ / (1 - ⟨α⟩ + ε),   F' = ⟨Fα⟩ / (⟨α⟩ + ε),   F = clip(F' + α(I - αF' - (1-α)B')),   B = B'
+
+    The details are those of the published OpenCV version: the box of an even side r is x - r/2 … x + r/2 - 1, and borders
+    are mirrored without repeating the edge. (BiRefNet's PyTorch version shifts the box by one and repeats the edge.)
 
     Args:
         pixels: (H, W, 3) float32 in [0, 1].
@@ -143,7 +156,7 @@ class _Below:
     """What the next coarser level found: (6, h, w), the subject's colour and then the background's."""
 
     layers: Floats
-    factor: int  # its step in pixels of the level that asks
+    step: int
 
 
 def _sort(pixels: Array, alpha: Floats, out: Array) -> list[Tile]:
@@ -202,20 +215,20 @@ def _means(level: _Level) -> Floats:
     return (weights @ colours).reshape(6, 1, 1).astype(np.float32)
 
 
-def _solve(level: _Level, tiles: list[Tile], below: _Below, out: Floats) -> None:
+def _solve(level: _Level, below: _Below, out: Floats, tiles: list[Tile]) -> None:
     """Both layers of some tiles, into `out` (6, h, w)."""
     colour, alpha = _gathered(level, tiles)
-    found = _fused(colour, alpha, _enlarged(below, tiles, level.size))
+    found = _fused(colour, alpha, _enlarged(level, below, tiles))
     for k, rows, columns in _places(level, tiles):
         target = out[:, rows, columns]
         target[...] = found[:, :, : target.shape[1], k, : target.shape[2]].reshape(target.shape)
 
 
-def _finish(level: _Level, tiles: list[Tile], below: _Below, out: Array) -> None:
+def _finish(level: _Level, below: _Below, out: Array, tiles: list[Tile]) -> None:
     """The subject's colours of some tiles, into `out` (H, W, 3)."""
     colour, alpha = _gathered(level, tiles)
     top = np.iinfo(out.dtype).max
-    start = _enlarged(below, tiles, level.size)
+    start = _enlarged(level, below, tiles)
     found = _fused(colour, alpha, start, last=True)[0]
     alpha = alpha[1:-1, :, 1:-1]
     np.copyto(found, colour[:, 1:-1, :, 1:-1], where=alpha >= SOLID)
@@ -253,9 +266,9 @@ def _gathered(level: _Level, tiles: list[Tile]) -> tuple[Floats, Floats]:
     return colour, alpha
 
 
-def _enlarged(below: _Below, tiles: list[Tile], size: tuple[int, int]) -> Floats:
+def _enlarged(level: _Level, below: _Below, tiles: list[Tile]) -> Floats:
     """The coarser level's layers under tiles and the pixels around them, bilinear: (2, 3, h + 2, T, w + 2)."""
-    factor, count = below.factor, len(tiles)
+    size, factor, count = level.size, below.step // level.step, len(tiles)
     height, width = (-(-n // factor) + 2 for n in size)
     patches = np.empty((6, height, count, width), np.float32)
     for k, (row, column) in enumerate(tiles):
@@ -294,7 +307,7 @@ def _window(shape: tuple[int, ...], corner: Tile, size: tuple[int, int]) -> tupl
 def _fused(colour: Floats, alpha: Floats, start: Floats, *, last: bool = False) -> Floats:
     """Lay the start on the picture, average it over 3×3 pixels, lay it on the picture again.
 
-    Blur fusion's equations 4 to 7 with three changes: the averages are weighted by the fourth power of the share, so
+    A pass of blur fusion with three changes: the averages are weighted by the fourth power of the share, so
     that they come from where a layer is seen unmixed; what the two layers fail to explain is divided between them as
     least squares does it; and the coarser level counts a little, so that a place without a layer keeps its colour.
 
