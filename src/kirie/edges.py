@@ -36,7 +36,7 @@ Tile = tuple[int, int]  # (row, column) in the grid of a level's tiles
 
 SOLID = 0.99  # alpha from which the picture's colour is taken for the subject's
 FIRST_STEP = 4  # the first coarse level has every 4th pixel, each further one half as many
-COARSEST = 16  # the longer side of the coarsest level, at most
+COARSEST = 32  # the longer side of the coarsest level, at most
 TILE = 32  # pixels; a multiple of FIRST_STEP
 WHOLE = 1 << 12  # a coarse level of so many pixels, at most, is one tile
 # Tiles per step: enough that NumPy's calls count little, few enough for the cache, and so small that no matrix product
@@ -165,16 +165,20 @@ def _sort(pixels: Array, alpha: Floats, out: Array) -> list[Tile]:
     hidden = np.float32(0.5 / np.iinfo(pixels.dtype).max)
     starts = np.arange(0, width, TILE)
     tiles = []
-    for row, top in enumerate(range(0, height, TILE)):
-        stripe = alpha[top : top + TILE]
-        some = np.logical_or.reduceat((stripe > hidden).any(axis=0), starts)
-        if not some.any():
-            continue
-        solid = np.logical_and.reduceat((stripe >= SOLID).all(axis=0), starts)
-        tiles += [(row, int(column)) for column in np.flatnonzero(some & ~solid)]
-        turns = np.flatnonzero(np.diff(solid, prepend=False, append=False))
-        for first, last in turns.reshape(-1, 2) * TILE:
-            out[top : top + TILE, first:last] = pixels[top : top + TILE, first:last]
+    for top in range(0, height, 8 * TILE):
+        block = alpha[top : top + 8 * TILE]
+        if len(block) % TILE:
+            block = np.pad(block, ((0, -len(block) % TILE), (0, 0)), "edge")
+        flat = (-1, TILE, width)  # (tiles, rows, columns)
+        some = np.logical_or.reduceat((block > hidden).reshape(flat).any(axis=1), starts, 1)
+        solid = np.logical_and.reduceat((block >= SOLID).reshape(flat).all(axis=1), starts, 1)
+        first = top // TILE
+        tiles += [(first + int(row), int(column)) for row, column in np.argwhere(some & ~solid)]
+        for row in np.flatnonzero(solid.any(axis=1)):
+            rows = slice(top + row * TILE, top + (row + 1) * TILE)
+            turns = np.flatnonzero(np.diff(solid[row], prepend=False, append=False))
+            for left, right in turns.reshape(-1, 2) * TILE:
+                out[rows, left:right] = pixels[rows, left:right]
     return tiles
 
 
@@ -323,7 +327,9 @@ def _fused(colour: Floats, alpha: Floats, start: Floats, *, last: bool = False) 
     row = alpha[0].size
     # Everything runs on flat arrays: what wraps around falls into the border, which is cut off in the end.
     picture, begun = colour.reshape(3, -1), start.reshape(2, 3, -1)
-    share = np.stack((alpha.ravel(), 1 - alpha.ravel()))[:, None]  # (2, 1, N)
+    share = np.empty((2, 1, alpha.size), np.float32)
+    share[0] = alpha.reshape(1, -1)
+    np.subtract(1, share[0], out=share[1])
     weight = share * share
     gain = share / (weight[0] + weight[1] + np.float32(RIDGE))
     used = gain[:1] if last else gain
