@@ -71,12 +71,15 @@ def network(target: Path, size: int = 320) -> None:
     """kirie-mini at `size`², its sigmoid inside, so that rembg and kirie can both read the same file."""
     import onnx
 
-    from kirie import zoo
+    from kirie import export, nn, zoo
     from kirie.spec import ModelCard, Preparation, ReadOut
     from kirie.weights import locate
 
     card = zoo.get("kirie-mini")
-    model = onnx.load(next(p for p in locate(card) if p.suffix == ".onnx"))
+    net = nn.load(next(p for p in locate(card) if p.suffix == ".safetensors"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    export.to_onnx(net, target, card=card, size=(size, size))
+    model = onnx.load(target)
     logits = model.graph.output[0].name
     model.graph.node.append(onnx.helper.make_node("Sigmoid", [logits], ["alpha"]))
     model.graph.output[0].name = "alpha"
@@ -88,6 +91,7 @@ def network(target: Path, size: int = 320) -> None:
         name="kirie-mini-320",
         title="kirie-mini at 320×320",
         architecture=card.architecture,
+        arguments=card.arguments,
         licence=card.licence,
         commercial=True,
         preparation=Preparation(size=(size, size), filter=card.preparation.filter),
@@ -95,7 +99,6 @@ def network(target: Path, size: int = 320) -> None:
         procedure=type(card.procedure)(maps=("alpha",)),
     )
     onnx.helper.set_model_props(model, {"kirie": changed.to_json()})
-    target.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(model, target)
 
 

@@ -64,7 +64,7 @@ class Cutter:
         watch("prepare")
         raw = procedure.run(self.engine, batch, self.card.procedure)
         watch("network")
-        return self._finish(picture, raw["logits"][0], geometry, options, watch)
+        return self._finish(picture, raw[self.card.procedure.maps[0]][0], geometry, options, watch)
 
     def cut_many(
         self,
@@ -108,7 +108,10 @@ class Cutter:
             share = (perf_counter() - started) / len(items)
             for item in items:
                 item[3].add("network", share)
-            return [(*item, logits) for item, logits in zip(items, raw["logits"], strict=True)]
+            return [
+                (*item, logits)
+                for item, logits in zip(items, raw[self.card.procedure.maps[0]], strict=True)
+            ]
 
         def after(index: int, item: tuple[image.Picture, Any, Any, _Watch, Any]) -> Any:
             picture, _, geometry, watch, logits = item

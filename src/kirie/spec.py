@@ -89,7 +89,7 @@ class ReadOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Procedure:
-    """How many engine calls make one answer, and which named maps they need."""
+    """How many engine calls make one answer, and which named maps they need; `single` reads out the first."""
 
     name: Literal["single"] = "single"
     maps: tuple[str, ...] = ("logits",)
