@@ -74,8 +74,9 @@ def write_atomic(path: str | Path, data: bytes) -> None:
         Path(temporary).replace(target)
         temporary = None
     except FileNotFoundError as error:
+        why = "takes no new files" if target.parent.is_dir() else "does not exist"
         raise BadInput(
-            f"{name} cannot be written: the folder {displayed(target.parent)} does not exist; create it first."
+            f"{name} cannot be written: the folder {displayed(target.parent)} {why}; choose another."
         ) from error
     except PermissionError as error:
         raise BadInput(

@@ -24,7 +24,7 @@ __all__ = ["main"]
 EPILOG = """examples:
   kirie cut photo.jpg                    writes photo-cutout.png beside it
   kirie cut photos/ -o cutouts/          a whole folder, sub-folders too
-  kirie cut shoe.jpg --background white -o shoe.jpg.png
+  kirie cut shoe.jpg --background white -o shop.webp   a colour, blur, or another picture
   kirie doctor                           what is installed and what would run where
 """
 
