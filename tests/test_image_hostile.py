@@ -313,7 +313,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, f
 
 
 def test_places_that_cannot_be_written_to(tmp_path):
-    with pytest.raises(BadInput, match=r"does not exist; create it"):
+    with pytest.raises(BadInput, match=r"does not exist; choose another"):
         image.write_atomic(tmp_path / "gone" / "x.png", b"x")
     with pytest.raises(BadInput, match="is a folder"):
         image.write_atomic(tmp_path, b"x")
