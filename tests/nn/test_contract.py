@@ -17,7 +17,7 @@ from kirie.nn.layers import published, rename  # noqa: E402
 pytestmark = pytest.mark.torch
 
 # One variant a family is computed with; the others share its code, and are only built.
-COMPUTED = ["u2netp", "mini"]
+COMPUTED = ["u2netp", "isnet", "mini"]
 
 
 def build(name, **arguments):

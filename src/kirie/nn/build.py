@@ -40,7 +40,9 @@ class Architecture:
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
+# Where a damaged file fits two families equally, the first is named: IS-Net without its entry is U²-Net without its exit.
 FAMILIES: dict[str, Family] = {
+    "isnet": Family(title="IS-Net", keys="kirie.nn.isnet:KEYS", guesses="kirie.nn.isnet:guesses"),
     "u2net": Family(title="U²-Net", keys="kirie.nn.u2net:KEYS", guesses="kirie.nn.u2net:guesses"),
     "mini": Family(title="kirie-mini"),
 }
@@ -55,6 +57,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "u2net-cloth": Architecture(
         family="u2net", target="kirie.nn.u2net:U2Net", arguments={"variant": "full", "classes": 4}
     ),
+    "isnet": Architecture(family="isnet", target="kirie.nn.isnet:ISNet"),
+    "isnet-gt-encoder": Architecture(family="isnet", target="kirie.nn.isnet:ISNetTruthEncoder"),
     "mini": Architecture(family="mini", target="kirie.nn.mini:Mini"),
 }
 

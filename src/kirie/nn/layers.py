@@ -12,11 +12,13 @@ __all__ = ["ConvNormReLU", "cat_resized", "published", "rename", "resize_to"]
 
 
 class ConvNormReLU(nn.Module):
-    """3×3 convolution with bias → BatchNorm → ReLU; (B, inputs, H, W) → (B, outputs, H, W)."""
+    """3×3 convolution with bias → BatchNorm → ReLU; (B, inputs, H, W) → (B, outputs, ⌈H/stride⌉, ⌈W/stride⌉)."""
 
-    def __init__(self, inputs: int, outputs: int, *, dilation: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation)
+        self.conv = nn.Conv2d(
+            inputs, outputs, 3, stride=stride, padding=dilation, dilation=dilation
+        )
         self.norm = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,17 +37,20 @@ def cat_resized(deep: Tensor, skip: Tensor) -> Tensor:
 
 
 def rename(name: str, keys: Mapping[str, str]) -> str:
-    """Our name of a published tensor: each dotted part that `keys` lists is replaced."""
-    return ".".join(keys.get(part, part) for part in name.split("."))
+    """Our name of a published tensor: each dotted part that `keys` lists is replaced, pairs of parts first."""
+    return _replace(name, keys)
 
 
 def published(name: str, keys: Mapping[str, str]) -> str:
-    """The published name of one of our tensors: the inverse of `rename`; ours may have two parts for one."""
-    back = {ours: theirs for theirs, ours in keys.items()}
+    """The published name of one of our tensors: the inverse of `rename`."""
+    return _replace(name, {ours: theirs for theirs, ours in keys.items()})
+
+
+def _replace(name: str, table: Mapping[str, str]) -> str:
     parts, out = name.split("."), []
     while parts:
-        length = 2 if ".".join(parts[:2]) in back else 1
+        length = 2 if ".".join(parts[:2]) in table else 1
         part = ".".join(parts[:length])
-        out.append(back.get(part, part))
+        out.append(table.get(part, part))
         del parts[:length]
     return ".".join(out)

@@ -20,7 +20,19 @@ from torch import Tensor, nn
 from ..errors import BadInput
 from .layers import ConvNormReLU, cat_resized, resize_to
 
-__all__ = ["KEYS", "RSU", "U2Net", "U2NetMaps", "guesses"]
+__all__ = [
+    "KEYS",
+    "RSU",
+    "VARIANTS",
+    "Stage",
+    "U2Net",
+    "U2NetMaps",
+    "ascend",
+    "block",
+    "descend",
+    "guesses",
+    "votes",
+]
 
 # --- blocks ----------------------------------------------------------------------------------------------------------
 
@@ -75,6 +87,40 @@ class RSU(nn.Module):
         return y + residual
 
 
+class Stage(NamedTuple):
+    """One row of the table: a block's height and its channels in, inside and out."""
+
+    height: int
+    inputs: int
+    middle: int
+    outputs: int
+    dilated: bool = False
+
+
+def block(row: Stage) -> RSU:
+    """The block that a row of the table describes."""
+    return RSU(row.inputs, row.middle, row.outputs, height=row.height, dilated=row.dilated)
+
+
+def descend(stages: nn.ModuleList, x: Tensor) -> list[Tensor]:
+    """Encode: the map of each stage, each of half the size of the one before."""
+    levels = []
+    for index, stage in enumerate(stages):
+        x = stage(_halve(x) if index else x)  # (N, C, h/2ⁿ, w/2ⁿ), n = index
+        levels.append(x)
+    return levels
+
+
+def ascend(stages: nn.ModuleList, levels: list[Tensor]) -> list[Tensor]:
+    """Decode: the same levels, each but the deepest replaced by its decoder's map."""
+    *skips, x = levels
+    decoded = [x]
+    for stage, skip in zip(reversed(stages), reversed(skips), strict=True):
+        x = stage(cat_resized(x, skip))
+        decoded.insert(0, x)
+    return decoded
+
+
 # --- model -----------------------------------------------------------------------------------------------------------
 
 
@@ -92,16 +138,6 @@ class U2NetMaps(NamedTuple):
     d4: Tensor
     d5: Tensor
     d6: Tensor
-
-
-class Stage(NamedTuple):
-    """One row of the table: a block's height and its channels in, inside and out."""
-
-    height: int
-    inputs: int
-    middle: int
-    outputs: int
-    dilated: bool = False
 
 
 class U2Net(nn.Module):
@@ -127,20 +163,15 @@ class U2Net(nn.Module):
         going_down, going_up = VARIANTS[variant]
         first = going_down[0]._replace(inputs=channels)
         rows = (first, *going_down[1:])
-        self.encoder = nn.ModuleList(_block(row) for row in rows)  # stages 1 … 6
-        self.decoder = nn.ModuleList(_block(row) for row in going_up)  # stages 1d … 5d
+        self.encoder = nn.ModuleList(block(row) for row in rows)  # stages 1 … 6
+        self.decoder = nn.ModuleList(block(row) for row in going_up)  # stages 1d … 5d
         sources = (*going_up, going_down[-1])  # the deepest side map is of stage 6
         self.side = nn.ModuleList(nn.Conv2d(row.outputs, classes, 3, padding=1) for row in sources)
         self.fuse = nn.Conv2d(len(sources) * classes, classes, 1)
 
     def maps(self, x: Tensor) -> U2NetMaps:
         """All seven maps, in either mode."""
-        levels = []
-        for index, stage in enumerate(self.encoder):
-            x = stage(_halve(x) if index else x)  # (N, C, h/2ⁿ, w/2ⁿ), n = index
-            levels.append(x)
-        for index in range(len(self.decoder) - 1, -1, -1):
-            levels[index] = x = self.decoder[index](cat_resized(x, levels[index]))
+        levels = ascend(self.decoder, descend(self.encoder, x))
         first, *deeper = (head(level) for head, level in zip(self.side, levels, strict=True))
         sides = (first, *(resize_to(side, first) for side in deeper))  # six of (N, classes, h, w)
         return U2NetMaps(self.fuse(torch.cat(sides, dim=1)), *sides)
@@ -149,10 +180,6 @@ class U2Net(nn.Module):
         """The fused logits in eval mode; all maps in training mode."""
         maps = self.maps(x)
         return maps if self.training else maps.logits
-
-
-def _block(row: Stage) -> RSU:
-    return RSU(row.inputs, row.middle, row.outputs, height=row.height, dilated=row.dilated)
 
 
 # --- published names → ours ------------------------------------------------------------------------------------------
@@ -211,14 +238,18 @@ VARIANTS: dict[str, tuple[tuple[Stage, ...], tuple[Stage, ...]]] = {
 
 
 def guesses(shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[str, dict[str, Any]]]:
-    """What a file with these tensors (our names) could hold: names of `build`, with arguments.
-
-    Classes are what most of the seven heads say, so that one damaged head does not mislead.
-    """
-    heads = [shapes.get(f"side.{n}.weight", ()) for n in range(6)] + [shapes.get("fuse.weight", ())]
-    votes = Counter(shape[0] for shape in heads if len(shape) == 4)
-    classes = votes.most_common(1)[0][0] if votes else 1
+    """What a file with these tensors (our names) could hold: names of `build`, with arguments."""
+    classes = votes(shapes)
     entry = shapes.get("encoder.0.enter.conv.weight", ())
-    arguments = {"classes": classes, "channels": entry[1] if len(entry) == 4 else 3}
+    arguments = {"classes": classes, "channels": max(1, entry[1]) if len(entry) == 4 else 3}
     full = "u2net-cloth" if classes == 4 else "u2net"
     return [(full, arguments), ("u2netp", arguments)]
+
+
+def votes(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """How many classes most of the heads have, so that one damaged head does not mislead."""
+    heads = [
+        shapes.get(name, ()) for name in (*(f"side.{n}.weight" for n in range(6)), "fuse.weight")
+    ]
+    counts = Counter(shape[0] for shape in heads if len(shape) == 4 and shape[0])
+    return counts.most_common(1)[0][0] if counts else 1
