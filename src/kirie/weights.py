@@ -9,8 +9,6 @@ from .spec import ModelCard, Weights
 
 __all__ = ["locate", "verify"]
 
-FORMATS = (".onnx", ".safetensors", ".pth", ".pt")
-
 
 def locate(card: ModelCard) -> tuple[Path, ...]:
     """The local files of a card.

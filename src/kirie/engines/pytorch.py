@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BadCheckpoint, DeviceUnavailable, MissingExtra
+from ..errors import DeviceUnavailable, MissingExtra
 from ..spec import ModelCard
 
-__all__ = ["PytorchEngine", "card_of"]
-
-MAX_HEADER = 100_000_000  # the safetensors format's own limit
-
-
-def card_of(path: Path) -> ModelCard | None:
-    """The card in a `.safetensors` file's header, read without PyTorch; None where it has none."""
-    if path.suffix != ".safetensors":
-        return None
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > MAX_HEADER:
-                raise ValueError("its header is too long")
-            header = json.loads(file.read(length))
-            text = header.get("__metadata__", {}).get("kirie")
-    except OSError as error:
-        raise BadCheckpoint(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, AttributeError) as error:
-        raise BadCheckpoint(
-            f"{path.name} is not a safetensors file, or is damaged: fetch or export it again."
-        ) from error
-    return ModelCard.from_json(text) if text else None
+__all__ = ["PytorchEngine"]
 
 
 class PytorchEngine:
@@ -50,10 +27,11 @@ class PytorchEngine:
             raise MissingExtra("torch", "Running a checkpoint with PyTorch") from error
         from .. import nn
 
-        self.card = card_of(path)
         self.device, self.reason = _device(torch, device)
         self._torch = torch
-        self._net: Any = nn.load(path).to(self.device).eval()
+        loaded: Any = nn.load(path)
+        self.card: ModelCard | None = loaded.origin.card
+        self._net: Any = loaded.to(self.device)
 
     def __call__(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Run (B, 3, h, w) float32 → {"logits": (B, K, h', w')}."""

@@ -153,7 +153,7 @@ def _check_archive(path: Path, size: int) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
         raise BadCheckpoint(f"{path.name} is damaged ({_short(error)}): {AGAIN}.") from error
     names = [member.filename.partition("/")[2] for member in members]
     if "constants.pkl" in names:

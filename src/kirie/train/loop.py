@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from ..errors import BadCheckpoint, BadInput, KirieError
-from ..nn.mini import Mini
+from ..nn.build import build
 from . import losses
 from .data import Data
 from .feed import Batch, Feed, normalised
@@ -34,7 +34,6 @@ from .recipe import Phase, Recipe
 
 __all__ = ["NotFinite", "Run", "groups", "rate", "train"]
 
-NETWORKS: dict[str, type[nn.Module]] = {"mini": Mini}
 SAVE_SECONDS = 180.0
 REPORT_STEPS = 50
 LONGEST_STEP = (
@@ -69,8 +68,7 @@ class Run:
         if minutes <= 0:
             raise BadInput(f"minutes is {minutes}, but must be above 0.")
         torch.manual_seed(seed)
-        kind = NETWORKS[recipe.network]
-        net, mean = kind(), kind()
+        net, mean = build(recipe.network), build(recipe.network)
         mean.load_state_dict(net.state_dict())
         for part in (net, mean):
             _channels_last(part)

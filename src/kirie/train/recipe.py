@@ -22,7 +22,7 @@ class Phase:
 class Recipe:
     """One network's training.
 
-    network: name of the class in the loop's table. phases: in order; the first starts at 0.
+    network: its name in `nn.build`. phases: in order; the first starts at 0.
     learning_rate: the peak; linear warm-up over `warm_up` steps, then a cosine to zero over the time.
     weight_decay: of AdamW, for convolution weights only. average: decay of the running mean of the weights.
     clip: largest gradient norm. empties: share of pictures without a subject.
