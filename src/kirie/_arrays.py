@@ -18,13 +18,17 @@ BRIGHT = 160  # mean level (of 255) from which a subject no longer stands out fr
 WHITE, DARK = 255, 48
 
 
+def _count(pixels: int) -> str:
+    return f"{pixels / 1e6:g} million" if pixels >= 1e6 else f"{pixels}"  # noqa: PLR2004
+
+
 def check_size(name: str, height: int, width: int, max_pixels: int) -> None:
     """Refuse a picture over the limit, from its header, before memory is taken for it."""
     if height < 1 or width < 1:
         raise BadInput(f"{name} has no pixels: it is {width}×{height}.")
     if height * width > max_pixels:
         raise TooLarge(
-            f"{name} has {width}×{height} pixels, over the limit of {max_pixels / 1e6:g} million: scale it down, or "
+            f"{name} has {width}×{height} pixels, over the limit of {_count(max_pixels)}: scale it down, or "
             "raise max_pixels (--max-pixels) if you trust where it comes from."
         )
 

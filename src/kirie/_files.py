@@ -31,7 +31,9 @@ def read(path: Path) -> bytes:
             head = file.read(HEAD)
             return head + file.read() if sniff(head)[0] else head
     except FileNotFoundError as error:
-        raise BadInput(f"{name}: there is no such file.") from error
+        web = path.parts[:1] in (("http:",), ("https:",))
+        advice = " kirie fetches nothing from the web: download it first." if web else ""
+        raise BadInput(f"{name}: there is no such file.{advice}") from error
     except PermissionError as error:
         raise BadInput(
             f"{name}: permission denied; make the file readable for this user."

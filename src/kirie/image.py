@@ -124,7 +124,7 @@ def _raw(source: Any, max_pixels: int) -> tuple[str, _decode.Raw]:
     if hasattr(source, "read"):
         return _stream(source, max_pixels)
     raise BadInput(
-        f"A picture cannot be read from a {type(source).__name__}: give a path, bytes, a binary file, a PIL image or "
+        f"A picture cannot be read from {type(source).__name__}: give a path, bytes, a binary file, a PIL image or "
         "an array."
     )
 

@@ -192,3 +192,24 @@ def huge_png():
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"x") + chunk(b"IEND", b"")
     )
+
+
+def test_names_that_lead_nowhere(tmp_path, monkeypatch, disc_file, capsys):
+    """An unset variable is not the current folder; a loop of links and an address are one sentence each."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    for name, said in (
+        ("", "empty name"),
+        ("loop.png", "loop.png"),
+        ("https://x/y.png", "the web"),
+    ):
+        assert cut(name) == 1
+        err = capsys.readouterr().err
+        assert said in err
+        assert len(err.splitlines()) == 1
+    assert not list(tmp_path.glob("*-cutout.png"))
+
+
+def test_a_small_limit_is_said_in_pixels(disc_file, capsys):
+    assert cut(disc_file, "--max-pixels", "10") == 1
+    assert "over the limit of 10:" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -58,6 +59,10 @@ def _expand(text: str) -> list[tuple[Path | None, str | Job]]:
     """(the folder that sub-folders are mirrored from, path or failed job) for each picture that a text means."""
     if text == STANDARD:
         return [(None, text)]
+    if not text:  # an unset variable of a script: not the current folder
+        return [
+            (None, Job(text, error="An empty name was given as input: name a file or a folder."))
+        ]
     path = Path(text)
     if path.is_dir():
         try:
@@ -119,16 +124,21 @@ class _Names(NamedTuple):
         return Job(found, folder / inside / f"{path.stem}{self.suffix}")
 
 
+def _place(path: str | Path) -> Path:
+    """Where a name leads; unlike `resolve` it lets a loop of links be, which reading then refuses."""
+    return Path(os.path.realpath(path))
+
+
 def _without_collisions(jobs: list[Job]) -> list[Job]:
     """Refuse, by name, what would overwrite an input or another input's result."""
-    sources = {Path(job.source).resolve() for job in jobs if job.source != STANDARD}
+    sources = {_place(job.source) for job in jobs if job.source != STANDARD}
     taken: dict[Path, str] = {}
     checked = []
     for job in jobs:
         if job.target is None or job.error:
             checked.append(job)
             continue
-        place = job.target.resolve()
+        place = _place(job.target)
         error = ""
         if place in sources:
             error = (
