@@ -28,6 +28,8 @@ bench: $(VENV)/dev
 	$(BIN)/python benches/png.py
 	$(BIN)/python benches/edges.py
 	$(BIN)/python benches/end_to_end.py
+	$(BIN)/python benches/metrics.py
+	$(BIN)/python benches/eval.py
 
 $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -40,7 +42,7 @@ $(VENV)/core: $(VENV)/python pyproject.toml constraints.txt
 # PyTorch by its exact version first: a range would let pip take a build with gigabytes of CUDA packages.
 $(VENV)/dev: $(VENV)/core
 	$(PIP) $$(grep '^torch==' constraints.txt)
-	$(PIP) -e '.[dev,train,heic,eval]'
+	$(PIP) -e '.[dev,train,heic,hub,eval,matting]'
 	@touch $@
 
 clean:

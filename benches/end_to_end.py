@@ -76,7 +76,7 @@ def network(target: Path, size: int = 320) -> None:
     from kirie.weights import locate
 
     card = zoo.get("kirie-mini")
-    net = nn.load(next(p for p in locate(card) if p.suffix == ".safetensors"))
+    net = nn.load(locate(card, (".safetensors",)).path)
     target.parent.mkdir(parents=True, exist_ok=True)
     export.to_onnx(net, target, card=card, size=(size, size))
     model = onnx.load(target)

@@ -1,7 +1,7 @@
 """Put a trained kirie-mini into the package: `python scripts/ship_mini.py OUT/model.pt`.
 
-Writes src/kirie/assets/kirie-mini.onnx and .safetensors with the card of zoo.py inside, prints how faithful the files
-are, and the sizes and hashes that zoo.py must hold.
+Writes src/kirie/assets/kirie-mini.onnx and .safetensors with the card of zoo/own.py inside, prints how faithful the files
+are, and the sizes and hashes that zoo/own.py must hold.
 """
 
 from __future__ import annotations

@@ -9,6 +9,17 @@ from PIL import Image
 
 import kirie
 
+SETTINGS = ("KIRIE_HOME", "KIRIE_MIRROR", "KIRIE_OFFLINE", "KIRIE_ACCEPT", "KIRIE_TRUST")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """An empty place for models, which does not exist yet: no test sees or changes the user's own."""
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KIRIE_HOME", str(tmp_path / "home of kirie"))
+    return tmp_path / "home of kirie"
+
 
 @pytest.fixture
 def disc():
@@ -42,3 +53,12 @@ def data_folder():
     if not folder or not Path(folder).is_dir():
         pytest.skip("KIRIE_DATA names no folder with pictures")
     return Path(folder)
+
+
+@pytest.fixture
+def site():
+    """A loopback web server that misbehaves as told."""
+    import serving
+
+    with serving.serving() as running:
+        yield running

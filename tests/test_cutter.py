@@ -223,7 +223,11 @@ def test_a_cuda_part_that_does_not_load_is_no_silent_cpu_run(monkeypatch):
         onnx, "providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
     )
     real = onnx._create
-    monkeypatch.setattr(onnx, "_create", lambda path, _chosen: real(path, ["CPUExecutionProvider"]))
+    monkeypatch.setattr(
+        onnx,
+        "_create",
+        lambda path, _chosen, options: real(path, ["CPUExecutionProvider"], options),
+    )
     with pytest.raises(DeviceUnavailable, match="did not load"):
         kirie.load(device="cuda")
     with kirie.load(device="auto") as cutter:

@@ -91,7 +91,7 @@ def test_the_graph(net, written):
 
 
 def test_the_card_and_any_batch(net, written):
-    engine, found = open_engine((written[0] / "half.onnx",), None, device="cpu")
+    engine, found, *_ = open_engine((written[0] / "half.onnx",), None, device="cpu")
     mine = card(name_of(net))
     assert found.preparation.size == SIZE
     assert found.preparation.filter == mine.preparation.filter
@@ -115,7 +115,7 @@ def test_safetensors_cut_like_onnx(net, written, tmp_path, disc, half):
     batch, geometry = prepare(disc, mine.preparation)
     alphas = []
     for file in (path, written[0] / ("half.onnx" if half else "full.onnx")):
-        engine, found = open_engine((file,), None, device="cpu")
+        engine, found, *_ = open_engine((file,), None, device="cpu")
         with engine:
             alphas.append(readout.alpha(engine(batch)["logits"][0], found.readout, geometry))
     # Halved files differ a little: the ONNX file's weights were folded before they were rounded.

@@ -3,8 +3,8 @@ import time
 
 import pytest
 
-from kirie._overlap import overlap
-from kirie.errors import BadInput
+from kirie._overlap import Room, each, overlap
+from kirie.errors import BadInput, OutOfMemory
 
 
 def run(
@@ -91,3 +91,87 @@ def test_an_unforeseen_error_comes_through_and_ends_the_threads():
     with pytest.raises(ZeroDivisionError):
         list(run(range(5), before=fail, errors="return"))
     assert not [t for t in threading.enumerate() if t.name.startswith("kirie")]
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 60])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_each_is_in_order_and_complete(count, workers):
+    def work(index, x):
+        time.sleep(0.002 * (x % 3))
+        return index, x * 2
+
+    got = list(each(range(count), work, workers=workers, errors="raise"))
+    assert got == [(n, 2 * n) for n in range(count)]
+
+
+def test_each_names_what_fails_and_reads_little_ahead():
+    got = list(each(range(6), lambda _, x: refuse(x), workers=2, errors="return"))
+    assert [isinstance(x, BadInput) for x in got] == [False, True, False, False, False, True]
+    read = []
+    answers = each(
+        (read.append(n) or n for n in range(1000)), lambda _, x: x, workers=2, errors="raise"
+    )
+    next(answers)
+    answers.close()
+    assert len(read) <= 6
+    with pytest.raises(BadInput):
+        list(each(range(6), lambda _, x: refuse(x), workers=2, errors="raise"))
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OutOfMemory("the GPU is full")])
+def test_batches_are_halved_where_memory_runs_out_and_stay_small(error):
+    sizes = []
+
+    def middle(xs):
+        sizes.append(len(xs))
+        if len(xs) > 3:
+            raise error
+        return [x * 10 for x in xs]
+
+    got = list(run(range(20), middle=middle, size=8))
+    assert got == [(n, 10 * n) for n in range(20)]
+    assert sizes[:4] == [8, 4, 2, 2]
+    assert max(sizes[7:]) <= 3
+
+
+def test_one_that_never_fits_fails_alone():
+    def middle(xs):
+        if 5 in xs:
+            raise MemoryError
+        return xs
+
+    got = list(run(range(9), middle=middle, size=4, errors="return"))
+    assert isinstance(got[5], OutOfMemory)
+    assert [x for x in got if not isinstance(x, OutOfMemory)] == [
+        (n, n) for n in range(9) if n != 5
+    ]
+
+
+def test_memory_that_comes_back_is_tried_again():
+    tried = []
+
+    def before(x):
+        tried.append(x)
+        if x == 3 and tried.count(3) < 2:
+            raise MemoryError
+        return x
+
+    assert list(run(range(6), before=before)) == [(n, n) for n in range(6)]
+    tried.clear()
+    assert list(each(range(6), lambda _, x: before(x), workers=2, errors="raise")) == list(range(6))
+
+
+def test_room_is_never_more_than_there_is_but_for_one_alone():
+    room, inside, most = Room(10), [], []
+
+    def enter(index, amount):
+        with room.of(amount):
+            inside.append(amount)
+            most.append(sum(inside))
+            time.sleep(0.002)
+            inside.remove(amount)
+        return amount
+
+    amounts = [3, 4, 12, 2, 9, 1, 5] * 6
+    assert list(each(amounts, enter, workers=6, errors="raise")) == amounts
+    assert max(total for total in most if total != 12) <= 10

@@ -14,7 +14,7 @@ def smooth(height, width):
 
 
 @pytest.mark.parametrize(
-    "how", ["bilinear", "bicubic", "lanczos", "shrink", "skimage", "skimage-plain"]
+    "how", ["bilinear", "bicubic", "lanczos", "shrink", "skimage", "skimage-plain", "torch"]
 )
 @pytest.mark.parametrize("size", [(700, 501), (31, 90), (1, 1), (64, 48)])
 def test_shape_type_and_geometry(how, size):
@@ -32,6 +32,15 @@ def test_normalisation_is_by_the_card():
     np.testing.assert_allclose(
         batch[0, :, 0, 0], [(0.2 - 0.1) / 0.1, 0, (0.2 - 0.3) / 2], atol=1e-6
     )
+
+
+@pytest.mark.parametrize("how", ["bilinear", "shrink", "skimage", "torch"])
+def test_pixels_stay_pixels_where_the_file_normalises(how):
+    picture = smooth(90, 70)
+    pixels, _ = prepare(picture, Preparation(size=(64, 48), filter=how, scale="none"))
+    plain = Preparation(size=(64, 48), filter=how, mean=(0, 0, 0), std=(1, 1, 1))
+    assert pixels.dtype == np.uint8
+    assert np.abs(pixels - 255 * prepare(picture, plain)[0]).max() <= 0.51
 
 
 def test_maximum_scales_by_the_picture_and_survives_black():

@@ -1,5 +1,6 @@
 """The README's blocks run as they stand, with the embedded model."""
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -9,8 +10,11 @@ from PIL import Image
 
 from kirie.cli import main
 
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+ROOT = Path(__file__).parent.parent
+README, CHINESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md"))
+BLOCK = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
+BLOCKS = BLOCK.findall(README)
+LINK = re.compile(r"\]\(([^)]+)\)")
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ def test_python_with_torch(here):
     torch = pytest.importorskip("torch")
     from kirie import nn
 
-    code = [block for language, block in BLOCKS if language == "python"][1]
+    code = next(block for language, block in BLOCKS if "nn.load" in block)
     net = nn.build("u2netp")
     torch.save(net.state_dict(), "u2net.pth")
     scope = {"batch": torch.zeros(1, 3, 64, 64)}
@@ -52,6 +56,48 @@ def test_python_with_torch(here):
     assert scope["logits"].shape == (1, 1, 64, 64)
 
 
-def test_files_that_the_readme_names_exist():
-    for target in re.findall(r"\]\(([^)h][^)]*)\)", README):
-        assert (Path(__file__).parent.parent / target).exists(), target
+def test_python_of_the_drop_ins():
+    scope = {}
+    exec(next(block for _, block in BLOCKS if "kirie.compat" in block), scope)  # noqa: S102  our own README
+    assert callable(scope["remove"])
+
+
+@pytest.mark.parametrize("text", [README, CHINESE], ids=["English", "Chinese"])
+def test_files_that_the_readme_names_exist(text):
+    for target in LINK.findall(text):
+        assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+def without_comments(block):
+    """The code of a block: its comments are translated."""
+    language, code = block
+    if language == "python":
+        return ast.dump(ast.parse(code))
+    return [shlex.split(line, comments=True) for line in code.splitlines()]
+
+
+def test_the_chinese_readme_says_the_same():
+    """Kept beside the English one: the same code in the same order, headings, points, tables, links and names."""
+    assert [without_comments(block) for block in BLOCK.findall(CHINESE)] == [
+        without_comments(block) for block in BLOCKS
+    ]
+    texts = [BLOCK.sub("", text) for text in (README, CHINESE)]
+    english, chinese = (
+        {
+            "headings": re.findall(r"^#+", text, re.MULTILINE),
+            "points": len(re.findall(r"^- \*\*", text, re.MULTILINE)),
+            "bold": text.count("**"),
+            "table cells": [row.count("|") for row in text.splitlines() if row.startswith("|")],
+            "paragraphs": len(re.split(r"\n{2,}", text)),
+            "links": [link for link in LINK.findall(text) if not link.startswith("README")],
+            "code": sorted(re.findall(r"`[^`]+`", text)),
+            "numbers": sorted(re.findall(r"\d+(?:\.\d+)?", text)),
+        }
+        for text in texts
+    )
+    assert chinese == english, "README.md and README.zh-CN.md say different things"
+
+
+def test_the_readmes_lead_to_each_other():
+    assert "](README.zh-CN.md)" in README
+    assert "](README.md)" in CHINESE

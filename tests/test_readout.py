@@ -34,6 +34,15 @@ def test_a_constant_map_has_no_subject_to_stretch():
     assert alpha(np.full((1, 8, 8), 3, np.float32), ReadOut(stretch=True), GEOMETRY).max() == 0
 
 
+def test_invert_takes_the_opposite_before_the_stretch():
+    raw = np.array([[[0.2, 0.4, 0.6]]], np.float32)
+    geometry = Geometry(picture=(1, 3), network=(1, 3))
+    out = alpha(raw, ReadOut(activation="none", invert=True), geometry)
+    np.testing.assert_allclose(out, [[0.8, 0.6, 0.4]], atol=1e-6)
+    out = alpha(raw, ReadOut(activation="none", invert=True, stretch=True), geometry)
+    np.testing.assert_allclose(out, [[1, 0.5, 0]], atol=1e-6)
+
+
 def test_levels_take_the_haze_off():
     raw = np.array([[[0.01, 0.5, 0.99]]], np.float32)
     out = alpha(
@@ -69,3 +78,34 @@ def test_enlarging_is_pillows_bilinear(size, plane):
     expected = np.asarray(Image.fromarray(values).resize(size[::-1], Image.Resampling.BILINEAR))
     out = alpha(values[None], ReadOut(activation="none"), Geometry(picture=size, network=plane))
     np.testing.assert_allclose(out, expected, atol=1e-6)
+
+
+def test_probabilities_are_taken_as_they_are():
+    raw = np.array([[[-0.01, 0.25, 1.01]]], np.float32)
+    row = Geometry(picture=(1, 3), network=(1, 3))
+    np.testing.assert_allclose(alpha(raw, ReadOut(activation="none"), row), [[0, 0.25, 1]])
+    both = np.concatenate([1 - raw, raw])
+    readout = ReadOut(activation="none", classes=("background", "subject"))
+    np.testing.assert_allclose(alpha(both, readout, row), [[0, 0.25, 1]], atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [-3, 2, 255])
+def test_what_is_no_probability_is_not_clipped_into_one(value):
+    raw = np.full((1, 8, 8), value, np.float32)
+    with pytest.raises(BadCheckpoint, match="says that these are probabilities"):
+        alpha(raw, ReadOut(activation="none"), GEOMETRY)
+
+
+@pytest.mark.parametrize(
+    ("count", "readout", "wanted"),
+    [
+        (3, ReadOut(), "1"),
+        (2, ReadOut(activation="none"), "1"),
+        (1, ReadOut(activation="softmax"), "several"),
+        (3, ReadOut(activation="softmax", classes=("a", "b")), "2"),
+        (1, ReadOut(classes=("a", "b")), "2"),
+    ],
+)
+def test_maps_that_the_card_does_not_read(count, readout, wanted):
+    with pytest.raises(BadCheckpoint, match=f"gives {count} maps? .* reads {wanted}:"):
+        alpha(np.zeros((count, 8, 8), np.float32), readout, GEOMETRY)

@@ -7,7 +7,7 @@ import pytest
 
 import golden
 from kirie import readout
-from kirie._resample import resize_skimage
+from kirie._resample import resize_skimage, resize_torch
 from kirie.errors import BadInput
 from kirie.prepare import Geometry, prepare
 from kirie.spec import Preparation, ReadOut
@@ -35,6 +35,27 @@ def test_refuses_what_is_no_picture():
         resize_skimage(np.zeros((0, 4, 3)), (2, 2), anti_aliasing=True)
     with pytest.raises(BadInput, match="nothing empty"):
         resize_skimage(np.zeros((4, 4)), (2, 2), anti_aliasing=True)
+
+
+def test_pytorchs_bilinear_by_hand():
+    picture = np.array([[[0, 10, 255]], [[100, 11, 0]]], np.uint8)  # (2, 1, 3)
+    out = resize_torch(picture, (4, 2))
+    assert out.dtype == np.float32
+    assert out[:, 0].tolist() == out[:, 1].tolist()
+    assert out[:, 0].tolist() == [[0, 10, 255], [25, 10, 191], [75, 10, 63], [100, 11, 0]]
+    assert resize_torch(picture, (1, 1)).tolist() == [[[50, 10, 127]]]
+
+
+@pytest.mark.parametrize("size", [(64, 64), (17, 200), (1, 1), (300, 5)])
+@pytest.mark.parametrize("shape", [(120, 90), (33, 64), (1, 7)])
+def test_equals_pytorch(shape, size):
+    torch = pytest.importorskip("torch")
+    picture = np.random.default_rng(3).integers(0, 256, (*shape, 3), np.uint8)
+    batch = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+    want = torch.nn.functional.interpolate(batch, size, mode="bilinear").to(torch.uint8)
+    wrong = np.abs(resize_torch(picture, size) - want[0].permute(1, 2, 0).numpy())
+    assert wrong.max() <= 1
+    assert (wrong > 0).mean() < 0.03  # where rounding lets a whole number fall
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,42 @@ from ._version import __version__
 from .spec import CutOptions, ModelCard
 
 if TYPE_CHECKING:
-    from .cutter import Cutout, Cutter, load
+    from .cutout import Cutout
+    from .cutter import Cutter, load
+    from .scene import Scene
+    from .segmenter import Segmenter, load_segmenter
+    from .weights import Fetch
 
-__all__ = ["CutOptions", "Cutout", "Cutter", "ModelCard", "__version__", "cut", "load", "models"]
+__all__ = [
+    "CutOptions",
+    "Cutout",
+    "Cutter",
+    "Fetch",
+    "ModelCard",
+    "Scene",
+    "Segmenter",
+    "__version__",
+    "cut",
+    "load",
+    "load_segmenter",
+    "models",
+    "segment",
+]
+
+# name → the module that it is imported from at first use
+LAZY = {
+    "Cutout": "cutout",
+    "Cutter": "cutter",
+    "Fetch": "weights",
+    "Scene": "scene",
+    "Segmenter": "segmenter",
+    "load": "cutter",
+    "load_segmenter": "segmenter",
+}
 
 
 def cut(
-    source: Any, options: CutOptions | None = None, *, model: str | None = None, edges: Any = None
+    source: Any, options: CutOptions | None = None, *, model: str | None = None, **changes: Any
 ) -> Cutout:
     """Cut the subject out of one picture; opens the model anew at each call (see `load` for many pictures).
 
@@ -31,13 +60,27 @@ def cut(
             or float in [0, 1], RGB.
         options: all options.
         model: a card's name or a file that carries its card; kirie's embedded model where it is None.
-        edges: `clean` (default) or `raw`.
+        changes: some of them by name: `kirie.cut("dog.jpg", background="white", shift=-1)`.
     """
     from . import zoo
     from .cutter import load
 
     with load(model or zoo.DEFAULT) as cutter:
-        return cutter.cut(source, options, edges=edges)
+        return cutter.cut(source, options, **changes)
+
+
+def segment(source: Any, *, model: str | None = None, like: str | None = None) -> Scene:
+    """Name what is where in one picture; opens the model anew at each call (see `load_segmenter` for many pictures).
+
+    Args:
+        source: as for `cut`.
+        model: a card's name or a file; there is none inside the package, so it must be named.
+        like: for a file that carries no card: the name of the model that it was made from.
+    """
+    from .segmenter import load_segmenter
+
+    with load_segmenter(model, like=like) as segmenter:
+        return segmenter.segment(source)
 
 
 def models() -> tuple[ModelCard, ...]:
@@ -49,10 +92,10 @@ def models() -> tuple[ModelCard, ...]:
 
 def __getattr__(name: str) -> Any:
     """Import the working parts at first use: `import kirie` alone takes milliseconds."""
-    if name in ("Cutout", "Cutter", "load"):
-        from . import cutter
+    if name in LAZY:
+        from importlib import import_module
 
-        return getattr(cutter, name)
+        return getattr(import_module(f".{LAZY[name]}", __name__), name)
     raise AttributeError(f"module 'kirie' has no attribute {name!r}")
 
 

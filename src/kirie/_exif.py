@@ -7,10 +7,24 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["normalised", "orientation"]
+__all__ = ["normalised", "orientation", "without_place"]
 
 PREFIX = b"Exif\x00\x00"
 ORIENTATION = 0x0112
+GPS = 0x8825
+SIZES = {
+    3: 2,
+    4: 4,
+    5: 8,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+}  # bytes of a value, by type; else 1
+INLINE = 4  # bytes that an entry holds itself
+FIRST = 8  # bytes of the header, which no directory can lie in
 THUMBNAIL_AT, THUMBNAIL_LENGTH = 0x0201, 0x0202
 SHORT, ENTRY = 3, 12
 
@@ -39,6 +53,24 @@ def normalised(exif: bytes | None) -> bytes | None:
         block.data[entry + 8 : entry + 12] = bytes(4)
         block.put("H", entry + 8, 1)
     _drop_thumbnail(block)
+    return bytes(block.data)
+
+
+def without_place(exif: bytes | None) -> bytes | None:
+    """The block without the directory that says where the picture was taken: its entry, its values and what they point to."""
+    block = _Block(exif or b"")
+    entry = block.find(block.first, GPS)
+    if entry is None:
+        return exif
+    directory = block.long(entry + 8)
+    count = block.short(directory) if directory >= FIRST else 0
+    for at in range(directory + 2, directory + 2 + ENTRY * count, ENTRY):
+        size = SIZES.get(block.short(at + 2), 1) * block.long(at + 4)
+        if size > INLINE:
+            block.clear(block.long(at + 8), size)
+    if count:
+        block.clear(directory, 2 + ENTRY * count + 4)
+    block.remove(block.first, entry)
     return bytes(block.data)
 
 
@@ -94,6 +126,20 @@ class _Block:
             if self.short(at) == tag:
                 return at
         return None
+
+    def clear(self, at: int, size: int) -> None:
+        """Zeros over a stretch, as far as it lies in the block and behind the header."""
+        end = min(at + size, len(self.data))
+        if FIRST <= at < end:
+            self.data[at:end] = bytes(end - at)
+
+    def remove(self, directory: int, entry: int) -> None:
+        """Take an entry out of a directory; those behind it, and the link, move up."""
+        count = self.short(directory)
+        end = directory + 2 + ENTRY * count + 4
+        if end <= len(self.data):
+            self.data[entry:end] = self.data[entry + ENTRY : end] + bytes(ENTRY)
+            self.put("H", directory, count - 1)
 
     def link(self, directory: int) -> int | None:
         """Where a directory says which one follows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,8 +54,8 @@ def make_folder(path: str | Path) -> None:
         raise BadInput(f"The folder {name} cannot be created: {_reason(error)}.") from error
 
 
-def write_atomic(path: str | Path, data: bytes) -> None:
-    """Write a file so that its name never stands for half of it.
+def write_atomic(path: str | Path, data: bytes | Iterable[bytes]) -> None:
+    """Write a file, whole or piece by piece, so that its name never stands for half of it.
 
     The data go to a temporary file in the same folder, which then takes the name. The file is not flushed to the
     disk: that guards against a power cut right after, at a cost that a folder of pictures would feel. A file
@@ -71,7 +72,7 @@ def write_atomic(path: str | Path, data: bytes) -> None:
     try:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".kirie-", suffix=".part")
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
         Path(temporary).chmod(_permissions(target))
         Path(temporary).replace(target)
         temporary = None

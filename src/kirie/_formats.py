@@ -9,6 +9,7 @@ from .errors import BadInput
 __all__ = [
     "HEAD",
     "KNOWN",
+    "PICTURES",
     "displayed",
     "format_for",
     "format_named",
@@ -37,6 +38,7 @@ SUFFIXES = {  # the first of each format is the one that kirie writes
 }
 READ_ONLY = {".gif": "gif", ".heic": "heic", ".heif": "heic"}
 KNOWN = ", ".join(SUFFIXES)  # what can be written
+PICTURES = frozenset(READ_ONLY).union(*SUFFIXES.values())  # endings of everything that is read
 HEAD = 64  # bytes that `sniff` looks at
 
 # What people hand over by mistake, so that the message can name it.

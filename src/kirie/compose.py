@@ -1,4 +1,4 @@
-"""Alpha and colours → what the user sees: cutout, mask, trimap, overlay, another background.
+"""Alpha and colours → what the user sees: cutout, mask, trimap, overlay, the cutout on a background.
 
 Colours are (H, W, 3) uint8 or uint16 in any RGB profile; alpha is (H, W) float32 in [0, 1], straight. Results have the
 colours' depth. Blending is done on the encoded values, as the field and every viewer do it.
@@ -12,23 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor
 
-from .errors import BadInput
-
-__all__ = [
-    "blurred",
-    "check_background",
-    "colour",
-    "cover",
-    "cutout",
-    "deepen",
-    "eight_bits",
-    "mask",
-    "on",
-    "overlay",
-    "trimap",
-]
+__all__ = ["Array", "cutout", "deepen", "eight_bits", "mask", "on", "overlay", "trimap"]
 
 Array = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -38,7 +23,6 @@ STRIPE = (
 OVERLAY_COLOUR = (255, 0, 96)
 OVERLAY_OPACITY = 0.55
 TRIMAP_LOW, TRIMAP_HIGH = 0.05, 0.95
-BLUR_SHARE = 1 / 40  # radius of the blurred background, of the longer side
 
 
 def cutout(colours: Array, alpha: NDArray[np.float32]) -> Array:
@@ -115,63 +99,6 @@ def on(colours: Array, alpha: NDArray[np.float32], background: Array) -> Array:
     return out
 
 
-def colour(text: str) -> tuple[int, int, int] | None:
-    """The sRGB colour that a text names (`white`, `#f80`, `rgb(…)`), or None where it names none."""
-    try:
-        red, green, blue, *_ = ImageColor.getrgb(text)  # its alpha, if any, is cut off
-    except ValueError:
-        return None
-    return red, green, blue
-
-
-def blurred(pixels: Array, alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The picture's background out of focus: (H, W, 3) uint8.
-
-    The subject takes no part in the average (normalised convolution), so no ghost of it glows around the cutout.
-    Computed small, since nothing sharp is left anyway.
-    """
-    height, width = alpha.shape
-    scale = min(1.0, 512 / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = Image.fromarray(eight_bits(pixels)).resize(size, Image.Resampling.BOX, reducing_gap=2)
-    weight = 1 - np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BOX))
-    weight = np.maximum(weight, 1e-3) ** 2  # where all is subject there is nothing else to show
-    radius = max(size) * BLUR_SHARE
-    planes = [*np.moveaxis(np.asarray(small, np.float32) * weight[..., None], 2, 0), weight]
-    sums = [_gauss(plane.astype(np.float32), radius) for plane in planes]
-    result = np.stack([plane / sums[3] for plane in sums[:3]], axis=-1)  # (h, w, 3)
-    image = Image.fromarray((result + 0.5).clip(0, 255).astype(np.uint8))
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
-
-
-def _gauss(plane: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
-    """Gaussian blur of one float plane, edges extended."""
-    reach = round(3 * radius)
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / radius) ** 2)
-    taps /= taps.sum()
-    for axis in (0, 1):
-        n = plane.shape[axis]
-        # One row of weights per output: with edges extended, a tap outside counts for the edge.
-        columns = np.clip(np.arange(n)[:, None] + np.arange(-reach, reach + 1), 0, n - 1)
-        band = np.zeros((n, n), np.float32)
-        np.add.at(band, (np.arange(n)[:, None], columns), taps.astype(np.float32))
-        plane = band @ plane if axis == 0 else plane @ band.T
-    return plane
-
-
-def cover(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Scale and centre-crop a background (h, w, 3) so that it covers `size` = (H, W)."""
-    height, width = size
-    scale = max(height / picture.shape[0], width / picture.shape[1])
-    crop_height, crop_width = height / scale, width / scale
-    top, left = (picture.shape[0] - crop_height) / 2, (picture.shape[1] - crop_width) / 2
-    box = (left, top, left + crop_width, top + crop_height)
-    image = Image.fromarray(picture).resize(
-        (width, height), Image.Resampling.BICUBIC, box=box, reducing_gap=3
-    )
-    return np.asarray(image)
-
-
 def eight_bits(pixels: Array) -> NDArray[np.uint8]:
     """The same values with 8 bits, rounded."""
     if pixels.dtype == np.uint8:
@@ -193,13 +120,3 @@ def _by_stripes(height: int, fill: Callable[[slice], None]) -> None:
         return
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(fill, stripes))
-
-
-def check_background(background: str) -> None:
-    """Refuse a background that is neither a colour, nor `blur`, nor a file that is there."""
-    from pathlib import Path
-
-    if background != "blur" and colour(background) is None and not Path(background).is_file():
-        raise BadInput(
-            f"The background {background!r} is neither a colour (white, #ff8800), nor blur, nor a picture file."
-        )

@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from . import compose, edges, image, prepare, procedure, readout, weights, zoo
-from ._overlap import overlap
-from .engines import ENGINES, Engine, open_engine
-from .errors import BadCheckpoint, BadInput, UnknownModel
+from . import backgrounds, foreign, image, prepare, procedure, readout, refine, weights, zoo
+from ._machine import free_memory
+from ._overlap import Room, each, overlap
+from ._watch import Watch
+from .cutout import Cutout, Source
+from .engines import Engine, check_names, open_engine, suffixes
+from .errors import BadInput
 from .spec import CutOptions, ModelCard
 
-__all__ = ["Cutout", "Cutter", "load"]
+__all__ = ["Cutter", "load"]
 
-Source = Any  # path, bytes, binary file object, PIL image, array, or a decoded Picture
-OPAQUE = 0.5  # an alpha from here on counts as subject
-LEAST_COVERAGE = 0.0005
+BYTES = 16  # that a picture takes while it is cut, for each of its numbers
+SHARE = 0.7  # of the free memory that pictures may take
+
+
+@dataclass(slots=True)
+class _Begun:
+    """A picture on its way; the network's answer is put in."""
+
+    picture: image.Picture
+    views: prepare.Views
+    geometry: prepare.Geometry
+    watch: Watch
+    logits: Any = None
+
+
+class _Spared(NamedTuple):
+    """What is known of a picture that needs not be cut."""
+
+    answer: Any
 
 
 class Cutter:
@@ -32,39 +49,42 @@ class Cutter:
     Args:
         card: what makes the model's answers right.
         engine: the open network; `close` closes it.
+        notes: what a user should know of the model's file; one sentence each.
     """
 
-    def __init__(self, card: ModelCard, engine: Engine) -> None:
+    def __init__(self, card: ModelCard, engine: Engine, *, notes: tuple[str, ...] = ()) -> None:
         self.card = card
         self.engine = engine
+        self.notes = notes
 
     def cut(
         self,
         source: Source,
         options: CutOptions | None = None,
-        *,
-        edges: Literal["clean", "raw"] | None = None,
+        **changes: Any,
     ) -> Cutout:
         """Cut the subject out of one picture.
 
         Args:
             source: path, bytes, binary file object, PIL image, or array: (H, W), (H, W, 3) or (H, W, 4), uint8,
                 uint16 or float in [0, 1], RGB.
-            options: all options; `edges` alone can be given by itself.
-            edges: `clean` (default) estimates the subject's colours along its edge, `raw` keeps the picture's.
+            options: all options.
+            changes: some of them by name (`edges="matte", shift=-1`), instead of or over those in `options`.
 
         Raises:
-            BadInput: the picture cannot be read, or is over `options.max_pixels`.
+            BadInput: the picture cannot be read, is over `options.max_pixels`, or an option makes no sense.
         """
-        options = _options(options, edges)
-        watch = _Watch()
+        _check_subject(self.card)
+        options = _options(options, changes)
+        watch = Watch()
         picture = image.decode(source, max_pixels=options.max_pixels)
         watch("decode")
-        batch, geometry = prepare.prepare(picture.rgb, self.card.preparation)
+        views, geometry = self._views(picture, options)
         watch("prepare")
-        raw = procedure.run(self.engine, batch, self.card.procedure)
+        raw = procedure.run(self.engine, views, self.card.procedure)
         watch("network")
-        return self._finish(picture, raw[self.card.procedure.maps[0]][0], geometry, options, watch)
+        logits = raw[self.card.procedure.maps[0]][0]
+        return self._finish(_Begun(picture, views, geometry, watch, logits), options)
 
     def cut_many(
         self,
@@ -74,8 +94,11 @@ class Cutter:
         batch_size: int = 8,
         then: Callable[[int, Cutout], Any] | None = None,
         errors: Literal["raise", "return"] = "raise",
+        unless: Callable[[Source], Any] | None = None,
     ) -> Iterator[Any]:
-        """Cut many pictures, in order: the network runs whole batches while others are decoded and encoded.
+        """Cut many pictures, in order: the network runs while others are decoded and encoded.
+
+        In whole batches, or, where the model was opened for several `calls`, one picture by itself in each of so many threads.
 
         Args:
             sources: as for `cut`; read only a little ahead, so that memory does not grow with their number.
@@ -84,73 +107,116 @@ class Cutter:
             then: called in a worker with (index, cutout), to save it for example; its result is yielded
                 instead of the cutout.
             errors: `raise` ends at the first picture that fails; `return` yields its `KirieError` in its place.
+            unless: called in a worker with each source first; an answer other than None is yielded in its place, and
+                the picture is not cut.
 
         Yields:
             A `Cutout` (or what `then` made of it) for each source.
         """
-        options = _options(options, None)
+        _check_subject(self.card)
+        options = _options(options, {})
         if batch_size < 1:
             raise BadInput(f"batch_size is {batch_size}, but must be at least 1.")
 
-        def before(source: Source) -> tuple[image.Picture, Any, Any, _Watch]:
-            watch = _Watch()
-            picture = image.decode(source, max_pixels=options.max_pixels)
-            watch("decode")
-            batch, geometry = prepare.prepare(picture.rgb, self.card.preparation)
-            watch("prepare")
-            return picture, batch, geometry, watch
+        def before(source: Source) -> _Begun | _Spared:
+            answer = unless(source) if unless else None
+            return _Spared(answer) if answer is not None else self._begin(source, options)
 
-        def network(items: list[tuple[image.Picture, Any, Any, _Watch]]) -> list[Any]:
-            started = perf_counter()
-            raw = procedure.run(
-                self.engine, np.concatenate([item[1] for item in items]), self.card.procedure
-            )
-            share = (perf_counter() - started) / len(items)
-            for item in items:
-                item[3].add("network", share)
-            return [
-                (*item, logits)
-                for item, logits in zip(items, raw[self.card.procedure.maps[0]], strict=True)
-            ]
+        def network(items: list[_Begun | _Spared]) -> list[_Begun | _Spared]:
+            self._answer([item for item in items if isinstance(item, _Begun)])
+            return items
 
-        def after(index: int, item: tuple[image.Picture, Any, Any, _Watch, Any]) -> Any:
-            picture, _, geometry, watch, logits = item
-            cutout = self._finish(picture, logits, geometry, options, watch)
+        def after(index: int, item: _Begun | _Spared) -> Any:
+            if isinstance(item, _Spared):
+                return item.answer
+            cutout = self._finish(item, options)
             return then(index, cutout) if then else cutout
 
+        def whole(index: int, source: Source) -> Any:
+            item = before(source)
+            pixels = item.picture.pixels.size if isinstance(item, _Begun) else 0
+            with room.of(pixels * BYTES):
+                return after(index, network([item])[0])
+
+        calls = getattr(self.engine, "calls", 1)
+        if calls > 1:
+            room = Room(free_memory() * SHARE)
+            yield from each(sources, whole, workers=calls, errors=errors)
+            return
         yield from overlap(sources, before, network, after, batch_size=batch_size, errors=errors)
 
-    def _finish(
+    def _begin(self, source: Source, options: CutOptions) -> _Begun:
+        """Decode and prepare."""
+        watch = Watch()
+        picture = image.decode(source, max_pixels=options.max_pixels)
+        watch("decode")
+        views, geometry = self._views(picture, options)
+        watch("prepare")
+        return _Begun(picture, views, geometry, watch)
+
+    def _views(
+        self, picture: image.Picture, options: CutOptions
+    ) -> tuple[prepare.Views, prepare.Geometry]:
+        """What the network is shown: the picture, or what `box` leaves of it."""
+        shown = picture.rgb[refine.window(picture.size, options)]
+        return prepare.views(shown, self.card.preparation, self.card.procedure)
+
+    def _answer(self, items: list[_Begun]) -> None:
+        """Run the network on a batch; the answers go into its items."""
+        if not items:
+            return
+        started = perf_counter()
+        raw = procedure.run_each(self.engine, [item.views for item in items], self.card.procedure)
+        first = self.card.procedure.maps[0]
+        for item, maps in zip(items, raw, strict=True):
+            item.logits = maps[first][0]
+            item.watch.add("network", (perf_counter() - started) / len(items))
+
+    def _finish(self, item: _Begun, options: CutOptions) -> Cutout:
+        """From the network's answer on: read out, refine, and hand over what composing and encoding need."""
+        item.watch.restart()
+        alpha = readout.alpha(item.logits, self.card.readout, item.geometry)
+        item.watch("read out")
+        alpha = refine.placed(alpha, item.picture.size, options)
+        cutout = self.assemble(item.picture, alpha, options, item.watch)
+        cutout.seen = item.geometry.seen
+        return cutout
+
+    def assemble(
         self,
         picture: image.Picture,
-        logits: NDArray[np.float32],
-        geometry: prepare.Geometry,
+        alpha: NDArray[np.float32],
         options: CutOptions,
-        watch: _Watch,
+        watch: Watch,
     ) -> Cutout:
-        """From the network's answer on: read out, refine, and hand over what composing and encoding need."""
-        watch.restart()
-        alpha = readout.alpha(logits, self.card.readout, geometry)
-        watch("read out")
-        colours = picture.pixels
-        if options.edges == "clean" and options.as_ == "cutout":
-            colours = edges.clean(_whole(picture), alpha)
+        """From an alpha (H, W) of the picture on: refine its edge, and hand over what composing and encoding need."""
+        options = options.resolved()
+        refined = refine.refine(picture, alpha, options)
         watch("edges")
-        if picture.alpha is not None:  # what the picture already hides stays hidden
-            alpha *= picture.alpha.astype(np.float32) / np.float32(
-                np.iinfo(picture.alpha.dtype).max
-            )
         return Cutout(
             picture=picture,
-            alpha=alpha,
-            colours=colours,
+            alpha=refined.alpha,
+            subject=refined.subject,
+            colours=refined.colours,
+            confidence=refined.confidence,
             options=options,
             card=self.card,
+            model_notes=self.notes,
             engine=self.engine.name,
             device=self.engine.device,
             precision=self.engine.precision,
             timings=watch.seconds,
         )
+
+    def facts(self) -> dict[str, Any]:
+        """What made the results: model, licence, engine, device, precision."""
+        return {
+            "model": self.card.name,
+            "licence": self.card.licence,
+            "engine": self.engine.name,
+            "device": self.engine.device,
+            "precision": self.engine.precision,
+        }
 
     def close(self) -> None:
         """Give the network's memory back."""
@@ -166,231 +232,63 @@ class Cutter:
         return f"<Cutter {self.card.name} on {self.engine.name}/{self.engine.device}>"
 
 
-@dataclass(kw_only=True)
-class Cutout:
-    """One picture, cut.
-
-    Attributes:
-        picture: the picture as it was read.
-        alpha: (H, W) float32 in [0, 1], straight.
-        colours: (H, W, 3) at the picture's depth and in its profile: the subject's own colours.
-        options, card, engine, device, precision: how it was made.
-        timings: seconds by stage.
-    """
-
-    picture: image.Picture
-    alpha: NDArray[np.float32]
-    colours: NDArray[Any]
-    options: CutOptions
-    card: ModelCard
-    engine: str
-    device: str
-    precision: str
-    timings: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width)."""
-        return self.alpha.shape[0], self.alpha.shape[1]
-
-    @cached_property
-    def coverage(self) -> float:
-        """The subject's share of the picture, 0…1: the mean of alpha."""
-        return float(self.alpha.mean(dtype=np.float64))
-
-    @cached_property
-    def bbox(self) -> tuple[int, int, int, int] | None:
-        """The subject's box (x0, y0, x1, y1), exclusive at the far end; None where it is empty."""
-        subject = self.alpha >= OPAQUE
-        rows, columns = np.flatnonzero(subject.any(axis=1)), np.flatnonzero(subject.any(axis=0))
-        if not len(rows):
-            return None
-        return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-    @property
-    def empty(self) -> bool:
-        """No subject was found: no alpha reaches one half, or coverage is under 0.05 %."""
-        return self.bbox is None or self.coverage < LEAST_COVERAGE
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a user should know about this result: one sentence each."""
-        none = ("No subject was found in this picture.",) if self.empty else ()
-        return (*self.picture.notes, *none)
-
-    @property
-    def pixels(self) -> NDArray[Any]:
-        """(H, W, 4) at the original depth and profile, straight alpha."""
-        return compose.cutout(self.colours, self.alpha)
-
-    @property
-    def mask(self) -> NDArray[Any]:
-        """The alpha as (H, W) integers of the picture's depth."""
-        return compose.mask(self.alpha, self.picture.pixels.dtype)
-
-    @property
-    def rgba(self) -> Image.Image:
-        """The cutout as an 8-bit PIL image, its profile in `info`."""
-        return self._pillow(compose.cutout(compose.eight_bits(self.colours), self.alpha))
-
-    def on(self, background: str | tuple[int, int, int] | Source) -> Image.Image:
-        """The cutout on a colour, on the picture's own background blurred (`blur`), or on another picture: RGB."""
-        return self._pillow(compose.eight_bits(self.flat(background)))
-
-    def flat(self, background: str | tuple[int, int, int] | Source) -> NDArray[Any]:
-        """As `on`, but (H, W, 3) at the original depth."""
-        return compose.on(self.colours, self.alpha, self._background(background))
-
-    def render(self) -> NDArray[Any]:
-        """What the options ask for, ready to be encoded."""
-        if self.options.as_ == "mask":
-            return self.mask
-        if self.options.as_ == "trimap":
-            return compose.trimap(self.alpha)
-        if self.options.as_ == "overlay":
-            return compose.overlay(self.picture.pixels, self.alpha)
-        return (
-            self.pixels if self.options.background is None else self.flat(self.options.background)
-        )
-
-    def encode(self, format: str | None = None) -> bytes:  # noqa: A002  the option's one name
-        """What the options ask for, as a picture file's bytes."""
-        watch = _Watch()
-        pixels = self.render()
-        watch("compose")
-        plane = self.options.as_ in ("mask", "trimap")  # numbers, not colours: no profile
-        data = image.encode(
-            pixels,
-            format or self.options.format or "png",
-            icc=None if plane else self.picture.icc,
-            exif=self.picture.exif,
-            dpi=self.picture.dpi,
-        )
-        watch("encode")
-        self.timings |= watch.seconds
-        return data
-
-    def save(self, path: str | Path) -> Path:
-        """Write the result; the format is the options' or follows from the name. Never leaves half a file."""
-        target = Path(path)
-        image.write_atomic(target, self.encode(self.options.format or image.format_for(target)))
-        return target
-
-    def report(self) -> dict[str, Any]:
-        """The facts of this result without its pixels, as `kirie cut --json` prints them."""
-        return {
-            "model": self.card.name,
-            "licence": self.card.licence,
-            "engine": self.engine,
-            "device": self.device,
-            "precision": self.precision,
-            "size": list(self.size),
-            "coverage": round(self.coverage, 5),
-            "bbox": list(self.bbox) if self.bbox else None,
-            "empty": self.empty,
-            "notes": list(self.notes),
-            "timings": {stage: round(seconds, 4) for stage, seconds in self.timings.items()},
-        }
-
-    def _background(self, background: Any) -> NDArray[Any]:
-        if isinstance(background, str) and background == "blur":
-            plane = compose.blurred(self.picture.pixels, self.alpha)
-            return compose.deepen(plane, self.colours.dtype)
-        named = compose.colour(background) if isinstance(background, str) else background
-        if isinstance(named, tuple):
-            plane = np.array([[named]], np.uint8)
-        elif named is None:
-            compose.check_background(background)
-            plane = compose.cover(image.decode(background).rgb, self.size)
-        else:
-            plane = compose.cover(image.decode(named).rgb, self.size)
-        plane = image.from_srgb(plane, self.picture.icc)
-        return np.broadcast_to(compose.deepen(plane, self.colours.dtype), self.colours.shape)
-
-    def _pillow(self, pixels: NDArray[Any]) -> Image.Image:
-        made = Image.fromarray(pixels)
-        if self.picture.icc:
-            made.info["icc_profile"] = self.picture.icc
-        return made
-
-    def _repr_png_(self) -> bytes:
-        """Notebooks show the cutout."""
-        return image.encode(np.asarray(self.rgba), "png")
-
-    def __repr__(self) -> str:
-        height, width = self.size
-        state = "empty" if self.empty else f"{self.coverage:.1%} subject"
-        return f"<Cutout {width}×{height}, {state}, {self.card.name}>"
-
-
-def load(model: str | Path = zoo.DEFAULT, *, engine: str = "auto", device: str = "auto") -> Cutter:
-    """Open a model.
+def load(
+    model: str | Path = zoo.DEFAULT,
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    like: str | None = None,
+    fetch: weights.Fetch | None = None,
+    calls: int = 1,
+) -> Cutter:
+    """Open a model; one that has to be fetched is fetched at its first use, and checked.
 
     Args:
-        model: a card's name, or the path of a `.safetensors` or `.onnx` file that carries its card.
+        model: a card's name; the path of an `.onnx`, `.safetensors` or `.pth` file, or of a folder in Hugging Face layout;
+            or `hf://owner/name`, a model on the Hugging Face hub (extra hub).
         engine: `auto`, `onnx`, `pytorch` or `fake`.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; one that is named is used or refused, never replaced.
+        like: for a file that carries no card: the name of the model that it was made from, whose preparation and reading
+            it takes.
+        fetch: how its weights may be fetched: offline, accepted licences, trust at first use, progress.
+        calls: how many pictures will be cut at once: a small network on a CPU then divides the cores among them.
 
     Raises:
         UnknownModel: there is neither a card nor a file of that name.
-        BadCheckpoint: the file cannot be used.
+        LicenceRefused: its licence does not allow commercial use, and was not accepted.
+        Offline, FetchFailed: its weights are not here, and may not be, or could not be fetched.
+        BadCheckpoint: the file cannot be used, or carries no card and `like` was not given.
         DeviceUnavailable: the device cannot be used here.
     """
-    path = Path(model)
-    suffixes = tuple(suffix for group in ENGINES.values() for suffix in group)
-    if path.suffix.lower() in suffixes or path.is_file():
-        if not path.is_file():
-            raise UnknownModel(f"No such model file: {path}.")
-        opened, card = open_engine((path,), None, engine=engine, device=device)
-        if card is None:
-            opened.close()
-            raise BadCheckpoint(
-                f"{path.name} does not say how its pictures are prepared and read (it carries no model card), and a "
-                "wrong guess gives wrong masks: export it again with kirie."
-            )
-        return Cutter(card, opened)
+    check_names(engine, device)
+    if foreign.is_meant(model):
+        card, opened = foreign.open_file(
+            model, engine=engine, device=device, like=like, fetch=fetch, calls=calls
+        )
+        return Cutter(card, opened.engine, notes=opened.notes)
     card = zoo.get(str(model))
-    opened, _ = open_engine(weights.locate(card), card, engine=engine, device=device)
-    return Cutter(card, opened)
+    if like:
+        foreign.refuse_like(model, like)
+    if engine == "fake":  # needs no weights
+        opened = open_engine((), card, engine=engine, device=device, calls=calls)
+        return Cutter(card, opened.engine)
+    found = weights.locate(card, suffixes(engine, card), fetch)
+    opened = open_engine((found.path,), found.card, engine=engine, device=device, calls=calls)
+    return Cutter(found.card, opened.engine, notes=opened.notes)
 
 
-def _whole(picture: image.Picture) -> NDArray[Any]:
-    """The pixels, with visible neighbours' colours spread into what the picture's own alpha hides.
-
-    Colours beside a hidden area are pure already: taken for a mixture with the black that stands for nothing,
-    they would come out too bright.
-    """
-    if picture.alpha is None:
-        return picture.pixels
-    hidden = picture.alpha == 0
-    if not hidden.any() or hidden.all():
-        return picture.pixels
-    # Far from everything visible: the mean of it; near, what lies next to it.
-    mean = picture.pixels[~hidden].mean(axis=0).astype(picture.pixels.dtype)
-    filled = np.where(hidden[..., None], mean, picture.pixels)
-    spread = compose.blurred(filled, hidden.astype(np.float32))
-    return np.where(hidden[..., None], compose.deepen(spread, filled.dtype), filled)
+def _options(options: CutOptions | None, changes: dict[str, Any]) -> CutOptions:
+    """All options, a preset written out; whatever can be refused before any work is."""
+    found = (options or CutOptions()).changed(**changes).resolved()
+    backgrounds.check(found)
+    return found
 
 
-def _options(options: CutOptions | None, edges: Literal["clean", "raw"] | None) -> CutOptions:
-    options = options or CutOptions()
-    return replace(options, edges=edges) if edges else options
-
-
-class _Watch:
-    """Seconds by stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self.restart()
-
-    def restart(self) -> None:
-        self._last = perf_counter()
-
-    def add(self, stage: str, seconds: float) -> None:
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
-
-    def __call__(self, stage: str) -> None:
-        now = perf_counter()
-        self.add(stage, now - self._last)
-        self._last = now
+def _check_subject(card: ModelCard) -> None:
+    """Refuse a model that knows kinds of things, but no subject."""
+    if not card.readout.background:
+        some = ", ".join(card.readout.classes[:4])
+        raise BadInput(
+            f"{card.name} tells what is where ({some}, …), but not what the subject is: name it, as in `kirie segment "
+            f"--classes {card.readout.classes[0]} --as cutout`, or take another model."
+        )

@@ -50,19 +50,22 @@ GENTLE = 0.1  # difference between neighbours: where alpha takes ten pixels or m
 EPS = 1e-5  # blur fusion's
 
 
-def clean(pixels: Array, alpha: Floats) -> Array:
+def clean(pixels: Array, alpha: Floats, shown: Floats | None = None) -> Array:
     """Estimate the subject's colours.
 
     Args:
         pixels: (H, W, 3) uint8 or uint16, RGB in any profile; not changed.
-        alpha: (H, W) float32 in [0, 1], straight; not changed.
+        alpha: (H, W) float32 in [0, 1], straight: how the picture is mixed; not changed.
+        shown: (H, W) float32 in [0, 1]: what will be seen, where it is not alpha itself (an edge that fades beyond it).
 
     Returns:
         (H, W, 3) of the same depth: the picture's own values where alpha is at least 0.99, the estimate where it is
-        less, black where it rounds to 0 at that depth: what is hidden stays hidden, and costs nothing in a file.
+        less, black where what is seen rounds to 0 at that depth: what is hidden stays hidden, and costs nothing in a
+        file.
     """
+    shown = alpha if shown is None else shown
     out: Array = np.zeros(pixels.shape, pixels.dtype)  # what is never written to takes no memory
-    tiles = _sort(pixels, alpha, out)
+    tiles = _sort(pixels, alpha, shown, out)
     if not tiles:
         return out
     # glibc asks the system for every larger block, and each page of it faults, until it has seen one as large given
@@ -76,7 +79,7 @@ def clean(pixels: Array, alpha: Floats) -> Array:
             layers = np.zeros((6, *level.alpha.shape), np.float32)
             _in_batches(pool, partial(_solve, level, below, layers), level.tiles)
             below = _Below(layers, level.step)
-        _in_batches(pool, partial(_finish, finest, below, out), tiles)
+        _in_batches(pool, partial(_finish, finest, below, shown, out), tiles)
     return out
 
 
@@ -159,19 +162,19 @@ class _Below:
     step: int
 
 
-def _sort(pixels: Array, alpha: Floats, out: Array) -> list[Tile]:
+def _sort(pixels: Array, alpha: Floats, shown: Floats, out: Array) -> list[Tile]:
     """Copy the tiles that are all subject, leave out what is all hidden, and name the others."""
     height, width = alpha.shape
     hidden = np.float32(0.5 / np.iinfo(pixels.dtype).max)
     starts = np.arange(0, width, TILE)
     tiles = []
     for top in range(0, height, 8 * TILE):
-        block = alpha[top : top + 8 * TILE]
-        if len(block) % TILE:
-            block = np.pad(block, ((0, -len(block) % TILE), (0, 0)), "edge")
+        block, seen = _block(alpha, top), _block(shown, top)
         flat = (-1, TILE, width)  # (tiles, rows, columns)
-        some = np.logical_or.reduceat((block > hidden).reshape(flat).any(axis=1), starts, 1)
+        some = np.logical_or.reduceat((seen > hidden).reshape(flat).any(axis=1), starts, 1)
         solid = np.logical_and.reduceat((block >= SOLID).reshape(flat).all(axis=1), starts, 1)
+        if shown is not alpha:
+            solid &= np.logical_and.reduceat((seen > hidden).reshape(flat).all(axis=1), starts, 1)
         first = top // TILE
         tiles += [(first + int(row), int(column)) for row, column in np.argwhere(some & ~solid)]
         for row in np.flatnonzero(solid.any(axis=1)):
@@ -180,6 +183,12 @@ def _sort(pixels: Array, alpha: Floats, out: Array) -> list[Tile]:
             for left, right in turns.reshape(-1, 2) * TILE:
                 out[rows, left:right] = pixels[rows, left:right]
     return tiles
+
+
+def _block(plane: Floats, top: int) -> Floats:
+    """Eight rows of tiles, the last row of pixels repeated where the picture ends within one."""
+    block = plane[top : top + 8 * TILE]
+    return np.pad(block, ((0, -len(block) % TILE), (0, 0)), "edge") if len(block) % TILE else block
 
 
 def _levels(pixels: Array, alpha: Floats, tiles: list[Tile]) -> list[_Level]:
@@ -228,15 +237,21 @@ def _solve(level: _Level, below: _Below, out: Floats, tiles: list[Tile]) -> None
         target[...] = found[:, :, : target.shape[1], k, : target.shape[2]].reshape(target.shape)
 
 
-def _finish(level: _Level, below: _Below, out: Array, tiles: list[Tile]) -> None:
-    """The subject's colours of some tiles, into `out` (H, W, 3)."""
+def _finish(level: _Level, below: _Below, shown: Floats, out: Array, tiles: list[Tile]) -> None:
+    """The subject's colours of some tiles, into `out` (H, W, 3), black where nothing is shown."""
     colour, alpha = _gathered(level, tiles)
     top = np.iinfo(out.dtype).max
     start = _enlarged(level, below, tiles)
     found = _fused(colour, alpha, start, last=True)[0]
     alpha = alpha[1:-1, :, 1:-1]
     np.copyto(found, colour[:, 1:-1, :, 1:-1], where=alpha >= SOLID)
-    found *= (alpha > 0.5 / top) * np.float32(top)
+    seen = alpha
+    if shown is not level.alpha:
+        seen = np.zeros_like(alpha)
+        for k, rows, columns in _places(level, tiles):
+            part = shown[rows, columns]
+            seen[: part.shape[0], k, : part.shape[1]] = part
+    found *= (seen > 0.5 / top) * np.float32(top)
     found += np.float32(0.5)
     levels = np.empty((*alpha.shape, 3), out.dtype)  # (h, T, w, 3)
     for channel in range(3):

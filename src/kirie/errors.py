@@ -7,7 +7,9 @@
     ├── BadCheckpoint       a weights file that is not what it should be
     │   └── WeightsCorrupt  a weights file whose hash or size is wrong
     ├── MissingExtra        an optional dependency is not installed
+    ├── OutOfMemory         a picture, or a batch of them, needs more memory than there is
     ├── DeviceUnavailable   the asked-for device or engine cannot be used here
+    ├── FetchFailed         weights that could not be fetched, checked or stored
     ├── LicenceRefused      weights whose licence has not been accepted
     └── Offline             something must be fetched while offline
 
@@ -21,10 +23,12 @@ __all__ = [
     "BadCheckpoint",
     "BadInput",
     "DeviceUnavailable",
+    "FetchFailed",
     "KirieError",
     "LicenceRefused",
     "MissingExtra",
     "Offline",
+    "OutOfMemory",
     "TooLarge",
     "UnknownModel",
     "WeightsCorrupt",
@@ -65,8 +69,16 @@ class MissingExtra(KirieError):  # noqa: N818
         )
 
 
+class OutOfMemory(KirieError):  # noqa: N818
+    """What was to be done at once needs more memory than there is."""
+
+
 class DeviceUnavailable(KirieError):  # noqa: N818
     """The asked-for engine or device cannot be used on this machine."""
+
+
+class FetchFailed(KirieError):  # noqa: N818
+    """A weights file could not be fetched, has nothing to be checked against, or cannot be stored."""
 
 
 class LicenceRefused(KirieError):  # noqa: N818

@@ -7,11 +7,9 @@ computed in float32 (ONNX Runtime folds the casts when it opens the file). What 
 from __future__ import annotations
 
 import copy
-import secrets
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,19 +21,19 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ._version import __version__
 from .errors import BadInput, KirieError, MissingExtra
-from .nn import build
-from .spec import ModelCard
+from .nn.layers import named_map
+from .nn.save import as_half, check_card, replacing, rounds, save
+from .spec import ModelCard, Procedure
 
 __all__ = ["OPSET", "Parity", "to_onnx", "to_safetensors"]
 
-OPSET = 17
+OPSET = 17  # but a module may need a later one, as its `opset`
 TOLERANCE = 1e-4  # of the file against the same weights in PyTorch
-LARGEST_HALF = 65504.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
-    """How faithful an exported file is: largest error over largest magnitude of the logits, on random inputs.
+    """How faithful an exported file is: largest error over largest magnitude of each map, on random inputs.
 
     same_weights: against PyTorch with the weights as the file holds them: the export's own error.
     float32: against the network as it was given: with what rounding the weights costs.
@@ -52,17 +50,18 @@ def to_onnx(
 ) -> Parity:
     """Write a network as ONNX with its card inside, and check the file against PyTorch.
 
-    Input `image` (N, 3, h, w) float32, normalised; output `logits` (N, K, h', w'). N is free; h and w are fixed.
+    Input `image` (N, 3, h, w) float32, normalised; outputs are the maps of the card's procedure by their names, each (N, K, h',
+    w'). N is free; h and w are fixed, unless the card's procedure is `pyramid`.
 
     Args:
         net: any network of kirie; it is not changed.
         path: the file to write; replaced in one step, and only if everything succeeded.
-        card: goes into the file, with `size` as its preparation's.
+        card: goes into the file; pictures are squashed to `size` and looked at once, unless they are to be blended.
         size: (h, w) of the input.
         half: store the weights in 16 bits.
 
     Raises:
-        BadInput: the file cannot be written, or the card names another network.
+        BadInput: the file cannot be written, or the card names another network, or maps that it does not have.
         KirieError: the exported file does not answer as the network does.
         MissingExtra: onnx is not installed.
     """
@@ -70,14 +69,22 @@ def to_onnx(
         import onnx
     except ModuleNotFoundError as error:
         raise MissingExtra("train", "Exporting to ONNX") from error
-    _check_card(net, card)
-    card = replace(card, preparation=replace(card.preparation, size=size))
-    original = _plain(net)
+    check_card(net, card)
+    free = card.procedure.name == "pyramid"  # a large picture is seen in a size of its own
+    if free:
+        card = replace(card, preparation=replace(card.preparation, size=size))
+    else:
+        # One size, one look: a file that was traced at a size cannot keep a picture's ratio, nor see it in parts of any size.
+        card = replace(card, preparation=card.preparation.fixed(size))
+    if card.procedure.name == "slide":
+        card = replace(card, procedure=Procedure(maps=card.procedure.maps))
+    sizes = (size, (size[0] + 32, size[1] + 64)) if free else (size,)
+    original = _Answers(_plain(net), card.procedure.maps)
     folded = _folded(original, size)
     if half:
         _round_to_half(folded)
-    with _replacing(Path(path)) as temporary:
-        _trace(folded, temporary, size)
+    with replacing(Path(path)) as temporary:
+        _trace(folded, temporary, size, free=free)
         model = onnx.load(temporary)
         if half:
             _store_half(model)
@@ -85,7 +92,7 @@ def to_onnx(
         onnx.helper.set_model_props(model, {"kirie": card.to_json()})
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, temporary)
-        report = _parity(temporary, folded, original, size)
+        report = _parity(temporary, folded, original, sizes)
         if not report.same_weights <= TOLERANCE:
             raise KirieError(
                 f"The exported file differs from the network by {report.same_weights:.1e} (allowed: {TOLERANCE:.0e}): "
@@ -97,64 +104,8 @@ def to_onnx(
 def to_safetensors(
     net: nn.Module, path: str | Path, *, card: ModelCard, half: bool = False
 ) -> None:
-    """Write a network's weights as one `.safetensors` file with its card in the header.
-
-    Args:
-        net: any network of kirie; it is not changed.
-        path: the file to write; replaced in one step.
-        card: goes into the header; `nn.load` builds the network from it.
-        half: store weights of two and more axes in 16 bits; biases and normalisation stay in 32.
-
-    Raises:
-        BadInput: the file cannot be written, or the card names another network.
-        MissingExtra: safetensors is not installed.
-    """
-    try:
-        from safetensors.torch import save_file
-    except ModuleNotFoundError as error:
-        raise MissingExtra("torch", "Writing .safetensors") from error
-    _check_card(net, card)
-    state = {
-        name: _as_half(tensor) if half and _rounds(tensor) else tensor
-        for name, tensor in net.state_dict().items()
-    }
-    plain = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
-    with _replacing(Path(path)) as temporary:
-        save_file(plain, temporary, metadata={"format": "pt", "kirie": card.to_json()})
-
-
-# --- card and file ---------------------------------------------------------------------------------------------------
-
-
-def _check_card(net: nn.Module, card: ModelCard) -> None:
-    """Refuse a card that would not rebuild the network."""
-    arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in card.arguments.items()}
-    with torch.device("meta"):
-        named = build(card.architecture, **arguments)
-    want = {name: tensor.shape for name, tensor in named.state_dict().items()}
-    have = {name: tensor.shape for name, tensor in net.state_dict().items()}
-    if want != have:
-        raise BadInput(
-            f"The card {card.name!r} names the network {card.architecture} with {card.arguments}, but the given network "
-            "has other weights: give the card that fits it."
-        )
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary file in the same folder that takes the path's place when all went well."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        temporary.touch(exist_ok=False)
-        mode = temporary.stat().st_mode
-        yield temporary
-        temporary.chmod(mode)  # safetensors makes its files private
-        temporary.replace(path)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    """Write a network's weights as one `.safetensors` file with its card in the header; as `kirie.nn.save`."""
+    save(net, path, card=card, half=half)
 
 
 # --- weights ---------------------------------------------------------------------------------------------------------
@@ -165,7 +116,29 @@ def _plain(net: nn.Module) -> nn.Module:
     return copy.deepcopy(net).cpu().float().eval()
 
 
-def _folded(net: nn.Module, size: tuple[int, int]) -> nn.Module:
+class _Answers(nn.Module):
+    """A network that gives the maps of these names."""
+
+    def __init__(self, net: nn.Module, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.net, self.names = net, names
+        self.eval()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The maps, in the order of the names."""
+        if self.names == ("logits",):
+            return (self.net(x),)
+        maps = self.net.maps(x)  # type: ignore[operator]
+        found = {name: named_map(maps, name) for name in self.names}
+        if missing := [name for name, value in found.items() if value is None]:
+            raise BadInput(
+                f"The card asks for the map {missing[0]!r}, which the network does not give; it gives "
+                f"{', '.join(maps._fields)}."
+            )
+        return tuple(value for value in found.values() if value is not None)
+
+
+def _folded(net: _Answers, size: tuple[int, int]) -> _Answers:
     """A copy whose BatchNorms are part of the convolutions right before them, where there is one."""
     folded = copy.deepcopy(net)
     image = _images(size, count=1)
@@ -210,45 +183,36 @@ def _pairs(net: nn.Module, image: Tensor) -> list[tuple[str, str]]:
     return [pair for pair in pairs if calls[pair[0]] == calls[pair[1]] == 1]
 
 
-def _rounds(tensor: Tensor) -> bool:
-    """Whether a tensor may be stored in 16 bits: weights, not biases or statistics, and within float16's range."""
-    return (
-        tensor.is_floating_point()
-        and tensor.ndim > 1
-        and tensor.numel() > 0
-        and float(tensor.abs().max()) < LARGEST_HALF
-    )
-
-
-def _as_half(tensor: Tensor) -> Tensor:
-    return tensor.detach().half()
-
-
 @torch.no_grad()
 def _round_to_half(net: nn.Module) -> None:
     for tensor in (*net.parameters(), *net.buffers()):
-        if _rounds(tensor):
-            tensor.copy_(_as_half(tensor))
+        if rounds(tensor):
+            tensor.copy_(as_half(tensor))
 
 
 # --- ONNX ------------------------------------------------------------------------------------------------------------
 
 
-def _trace(net: nn.Module, path: Path, size: tuple[int, int]) -> None:
+def _trace(net: _Answers, path: Path, size: tuple[int, int], *, free: bool) -> None:
+    axes = {"image": {0: "N", 2: "h", 3: "w"} if free else {0: "N"}}
+    for name in net.names:
+        axes[name] = {0: "N", 2: f"{name} h", 3: f"{name} w"} if free else {0: "N"}
     with warnings.catch_warnings():
         # The TorchScript exporter is called outdated; the new one needs onnxscript, and writes several times the nodes.
         warnings.simplefilter("ignore", DeprecationWarning)
-        # What depends on the size may be traced as a constant: the size is one.
+        # What depends on the size may be traced as a constant: mostly the size is one; else two sizes are compared.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        # A graph with free sizes keeps some nodes that could be constants.
+        warnings.filterwarnings("ignore", "Constant folding", UserWarning)
         torch.onnx.export(
             net,
             (_images(size, count=2),),
             str(path),
             dynamo=False,
-            opset_version=OPSET,
+            opset_version=max(getattr(each, "opset", OPSET) for each in net.modules()),
             input_names=["image"],
-            output_names=["logits"],
-            dynamic_axes={"image": {0: "N"}, "logits": {0: "N"}},
+            output_names=list(net.names),
+            dynamic_axes=axes,
         )
 
 
@@ -276,7 +240,9 @@ def _store_half(model: Any) -> None:
     graph.node.extend([*casts, *nodes])
 
 
-def _parity(path: Path, folded: nn.Module, original: nn.Module, size: tuple[int, int]) -> Parity:
+def _parity(
+    path: Path, folded: _Answers, original: _Answers, sizes: tuple[tuple[int, int], ...]
+) -> Parity:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -284,14 +250,15 @@ def _parity(path: Path, folded: nn.Module, original: nn.Module, size: tuple[int,
     session = onnxruntime.InferenceSession(
         path.read_bytes(), options, providers=["CPUExecutionProvider"]
     )
-    images = _images(size, count=2)
-    exported = torch.from_numpy(session.run(["logits"], {"image": images.numpy()})[0])
-    with torch.inference_mode():
-        return Parity(
-            same_weights=_error(exported, folded(images)),
-            float32=_error(exported, original(images)),
-            size=path.stat().st_size,
-        )
+    same, whole = [], []
+    for size in sizes:
+        images = _images(size, count=2)
+        exported = session.run(list(folded.names), {"image": images.numpy()})
+        have = tuple(torch.from_numpy(each) for each in exported)
+        with torch.inference_mode():
+            same.append(_error(have, folded(images)))
+            whole.append(_error(have, original(images)))
+    return Parity(same_weights=max(same), float32=max(whole), size=path.stat().st_size)
 
 
 def _images(size: tuple[int, int], *, count: int) -> Tensor:
@@ -302,6 +269,7 @@ def _images(size: tuple[int, int], *, count: int) -> Tensor:
     return nn.functional.interpolate(coarse, size, mode="bilinear") * 1.5 + 0.2 * fine
 
 
-def _error(have: Tensor, want: Tensor) -> float:
-    """The largest error over the largest magnitude."""
-    return float((have - want).abs().max() / want.abs().max().clamp_min(1e-12))
+def _error(have: tuple[Tensor, ...], want: tuple[Tensor, ...]) -> float:
+    """The largest error over the largest magnitude, of the map where it is worst."""
+    pairs = zip(have, want, strict=True)
+    return max(float((a - b).abs().max() / b.abs().max().clamp_min(1e-12)) for a, b in pairs)

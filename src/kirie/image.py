@@ -18,6 +18,7 @@ from PIL import Image
 
 from . import _arrays, _decode, _profile
 from ._encode import encode
+from ._exif import without_place
 from ._files import make_folder, read, write_atomic
 from ._formats import HEAD, displayed, format_for, format_named, sniff, suffix_of
 from ._profile import from_srgb
@@ -32,7 +33,9 @@ __all__ = [
     "format_named",
     "from_srgb",
     "make_folder",
+    "numbers",
     "suffix_of",
+    "without_place",
     "write_atomic",
 ]
 
@@ -107,6 +110,17 @@ def decode(source: Any, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
         format=raw.format,
         notes=raw.notes,
     )
+
+
+def numbers(data: bytes, name: str, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> NDArray[Any]:
+    """A file's numbers as the decoder gives them, upright: (H, W) or (H, W, channels), uint8 or uint16.
+
+    For masks and label maps, which are no colours: nothing is converted to RGB, nothing is laid on a ground.
+
+    Raises:
+        BadInput: the file cannot be read, or is over the limit.
+    """
+    return _file(data, name, max_pixels).values
 
 
 def _raw(source: Any, max_pixels: int) -> tuple[str, _decode.Raw]:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from . import _classmap
+from ._bilinear import resized as enlarged
 from .errors import BadCheckpoint
 from .prepare import PILLOW, Geometry
 from .spec import ReadOut
 
-__all__ = ["alpha", "probabilities"]
+__all__ = ["alpha", "classes", "probabilities", "scores", "share"]
+
+NOT_A_MAP = (
+    "The network returned something that is not a finite map (shape {}): the file is damaged, or its precision does not "
+    "suit this device."
+)
+LEAST = 1e-7  # probabilities below it count as it: a logarithm needs one
+SLACK = 0.05  # how far a network's own resizing may take probabilities out of [0, 1]
 
 
 def alpha(raw: NDArray[np.float32], readout: ReadOut, geometry: Geometry) -> NDArray[np.float32]:
@@ -39,8 +50,10 @@ def alpha(raw: NDArray[np.float32], readout: ReadOut, geometry: Geometry) -> NDA
         resized = levels.resize((width, height), PILLOW[readout.filter])
         return np.asarray(resized, np.float32) / np.float32(255)
     subject = np.ascontiguousarray(subject, np.float32)
+    if readout.filter == "corners":
+        return enlarged(subject, height, width, corners=True)
     if readout.filter == "bilinear" and height >= subject.shape[0] and width >= subject.shape[1]:
-        return _enlarged(subject, height, width)
+        return enlarged(subject, height, width)
     resized = Image.fromarray(subject).resize((width, height), PILLOW[readout.filter])
     return np.clip(np.asarray(resized), 0, 1)
 
@@ -48,10 +61,8 @@ def alpha(raw: NDArray[np.float32], readout: ReadOut, geometry: Geometry) -> NDA
 def probabilities(raw: NDArray[np.float32], readout: ReadOut) -> NDArray[np.float32]:
     """The subject's probability map (h, w) float32 in [0, 1], of the network's size."""
     if raw.ndim != 3 or not np.isfinite(raw).all():  # noqa: PLR2004
-        raise BadCheckpoint(
-            "The network returned something that is not a finite map (shape "
-            f"{raw.shape}): the file is damaged, or its precision does not suit this device."
-        )
+        raise BadCheckpoint(NOT_A_MAP.format(raw.shape))
+    _check_channels(len(raw), readout)
     if readout.activation == "softmax":
         powers = np.exp(raw - raw.max(axis=0))
         subject: NDArray[np.float32] = 1 - powers[0] / powers.sum(axis=0)
@@ -59,37 +70,57 @@ def probabilities(raw: NDArray[np.float32], readout: ReadOut) -> NDArray[np.floa
         # Written with tanh, which cannot overflow.
         subject = np.float32(0.5) * (1 + np.tanh(np.float32(0.5) * raw[0]))
     else:
-        subject = raw[0]
-    return subject
+        low, high = float(raw.min()), float(raw.max())
+        if low < -SLACK or high > 1 + SLACK:
+            raise BadCheckpoint(
+                f"The network's answer goes from {low:.3g} to {high:.3g}, but its card says that these are probabilities: "
+                "the card does not fit the file."
+            )
+        subject = (raw[0] if len(raw) == 1 else 1 - raw[0]).clip(0, 1)
+    return 1 - subject if readout.invert else subject
 
 
-def _enlarged(plane: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """Bilinear, pixel centres at halves, as Pillow's; several times faster on large pictures.
+def scores(raw: NDArray[np.float32], readout: ReadOut) -> NDArray[np.float32]:
+    """The scores of all classes (K, h, w), K ≥ 2: their softmax is what the network believes of each pixel.
 
-    All output rows between the same two source rows are one outer product, small enough for the cache.
+    One map becomes two classes: not the subject, and the subject.
     """
-    sources, columns = plane.shape
-    across = plane @ _weights(columns, width).T  # (h, W)
-    place = (np.arange(height) + 0.5) * sources / height - 0.5
-    upper = np.clip(np.floor(place), 0, sources - 1).astype(np.intp)
-    share = np.clip(place - upper, 0, 1).astype(np.float32)
-    starts = np.searchsorted(upper, np.arange(sources + 1))
-    steps = np.diff(across, axis=0, append=across[-1:])  # below the last row there is nothing
-    out = np.empty((height, width), np.float32)
-    for row in range(sources):
-        rows = slice(starts[row], starts[row + 1])
-        np.multiply(share[rows, None], steps[row], out=out[rows])
-        out[rows] += across[row]
-    return out
+    if raw.ndim != 3 or not np.isfinite(raw).all():  # noqa: PLR2004
+        raise BadCheckpoint(NOT_A_MAP.format(raw.shape))
+    if readout.classes and len(readout.classes) != max(len(raw), 2):
+        raise BadCheckpoint(
+            f"The network gives {len(raw)} maps for each picture, but its card names {len(readout.classes)} classes: the "
+            "card does not fit the file."
+        )
+    if readout.activation == "none":  # what the file holds are probabilities already
+        likely = raw.clip(LEAST, 1)
+        raw = np.log(likely) if len(raw) > 1 else np.log(likely) - np.log((1 - raw).clip(LEAST, 1))
+    if len(raw) > 1:
+        return raw
+    return np.concatenate((np.zeros_like(raw), -raw if readout.invert else raw))
 
 
-def _weights(sources: int, targets: int) -> NDArray[np.float32]:
-    """(targets, sources): the two bilinear weights of each target."""
-    place = np.clip((np.arange(targets) + 0.5) * sources / targets - 0.5, 0, sources - 1)
-    left = np.minimum(np.floor(place).astype(np.intp), max(sources - 2, 0))
-    share = place - left
-    matrix = np.zeros((targets, sources), np.float32)
-    each = np.arange(targets)
-    matrix[each, left] = 1 - share
-    matrix[each, np.minimum(left + 1, sources - 1)] += share
-    return matrix
+def classes(
+    scores: NDArray[np.float32], geometry: Geometry
+) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """The class of each pixel of the picture, (H, W): the highest of the scores, which are enlarged first."""
+    return _classmap.class_map(scores, geometry.picture)
+
+
+def share(
+    scores: NDArray[np.float32], geometry: Geometry, chosen: Sequence[int]
+) -> NDArray[np.float32]:
+    """How likely each pixel of the picture is of one of the chosen classes: (H, W) float32 in [0, 1]."""
+    return _classmap.probability(scores, geometry.picture, chosen)
+
+
+def _check_channels(count: int, readout: ReadOut) -> None:
+    """Refuse a network whose maps are not those that the card reads: the answer would be wrong without a sign of it."""
+    named = len(readout.classes)
+    several = named > 1 or readout.activation == "softmax"
+    if (named and count != named) or (count > 1) != several:
+        wanted = named or ("several" if several else 1)
+        raise BadCheckpoint(
+            f"The network gives {count} map{'s' * (count != 1)} for each picture, but its card reads {wanted}: the card does "
+            "not fit the file."
+        )

@@ -68,6 +68,7 @@ def test_many_with_failures(tmp_path, disc_file, capsys):
     for name in ("truncated.jpg", "huge.png", "text.jpg", "empty.png"):
         assert len([line for line in said.splitlines() if name in line]) == 1
     assert sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()) == [
+        ".kirie-journal.jsonl",
         "good 1'\".png",
         "sub/良い.png",
     ]
@@ -98,15 +99,31 @@ def test_json_is_one_object_per_picture(disc_file, tmp_path, capsys):
         == 1
     )
     first, empty, gone = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    keys = "input output model licence engine device precision size coverage bbox empty notes timings error"
+    keys = (
+        "input output model licence engine device precision size seen coverage bbox empty touches_border confidence notes "
+        "timings skipped error"
+    )
     for line in (first, empty, gone):
         assert list(line) == keys.split()
     assert first["size"] == [120, 160]
+    assert first["seen"] == [[256, 256]]
     assert first["error"] is None
     assert empty["empty"] is True
     assert empty["bbox"] is None
     assert "gone.png" in gone["error"]
     assert gone["output"] is None
+
+
+def test_every_option_reaches_the_cut(disc_file, tmp_path):
+    """A crop, where the option stands alone before the input; a negative number; a file of another kind."""
+    assert cut("--crop", disc_file, "--shift", "-3", "-o", tmp_path / "small.png") == 0
+    assert cut("--crop", "10", disc_file, "-o", tmp_path / "wide.png") == 0
+    small, wide = (read(tmp_path / f"{name}.png").size for name in ("small", "wide"))
+    assert small[0] == pytest.approx(64, abs=2)
+    assert wide[0] == pytest.approx(90, abs=2)
+    assert cut(disc_file, "--as", "contour") == cut(disc_file, "--as", "coco", "-o", tmp_path) == 0
+    assert disc_file.with_name("disc-contour.svg").read_text().startswith("<svg")
+    assert json.loads((tmp_path / "disc.json").read_text())["annotations"]
 
 
 def test_standard_input_and_output(disc_file):
@@ -126,6 +143,13 @@ def test_standard_input_and_output(disc_file):
         (["x.jpg", "y.jpg", "-o", "z.png"], "one file"),
         (["x.jpg", "--as", "mask", "--background", "white"], "goes with a cutout"),
         (["-", "-o", "-", "--json"], "standard output"),
+        (["x.jpg", "--shift", "far"], "shift is 'far'"),
+        (["x.jpg", "--roi", "1,2,3"], "roi is '1,2,3'"),
+        (["x.jpg", "--outline", "5 nocolour"], "no colour"),
+        (["x.jpg", "--depth", "16", "--format", "webp"], "depth 16"),
+        (["x.jpg", "--depth", "16", "-o", "y.webp"], "depth 16"),
+        (["x.jpg", "--as", "contour", "--format", "png"], "SVG files"),
+        (["x.jpg", "--edges", "raw", "--decontaminate", "0.5"], "choose one"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_code_2(arguments, said, capsys):

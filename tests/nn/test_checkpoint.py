@@ -107,10 +107,27 @@ def test_a_wrapper_in_the_middle_and_leftovers_of_tools(tmp_path, net, state):
     assert same(nn.load(path), net)
 
 
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_what_was_trained_beside_the_network_is_left_out(tmp_path, net, state, prefix):
+    """As Lightning stores an IS-Net in training: `net.*` and `gt_encoder.*`."""
+    beside = nn.build("isnet-gt-encoder").state_dict()
+    content = {f"{prefix}net.{name}": value for name, value in state.items()}
+    content |= {f"{prefix}gt_encoder.{name}": value for name, value in beside.items()}
+    path = tmp_path / "net.ckpt"
+    torch.save({"state_dict": content, "epoch": 3}, path)
+    loaded = nn.load(path)
+    assert same(loaded, net)
+    assert any(f"gt_encoder.* ({len(beside)} tensors)" in note for note in loaded.origin.notes)
+    alone = {name: value for name, value in content.items() if "gt_encoder." in name}
+    torch.save({"state_dict": alone}, path)
+    assert nn.load(path).origin.architecture == "isnet-gt-encoder"
+
+
 def test_the_suffix_does_not_matter_and_links_are_followed(tmp_path, net, state):
     save_file(state, tmp_path / "net.pth")
     assert same(nn.load(tmp_path / "net.pth"), net)
     torch.save(state, tmp_path / "other.safetensors")
+    assert same(nn.load(tmp_path / "other.safetensors"), net)
     (tmp_path / "link.bin").symlink_to(tmp_path / "other.safetensors")
     assert same(nn.load(str(tmp_path / "link.bin")), net)
 

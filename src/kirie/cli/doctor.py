@@ -10,16 +10,17 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
+from .. import zoo
+from .._home import Home
 from .._version import __version__
 from ..errors import KirieError
-from ..zoo import DEFAULT, MODELS
 
 __all__ = ["add"]
 
 EXTRAS = {  # extra → (distribution, what it is for)
     "torch": ("torch", "checkpoints, training, export"),
     "heic": ("pillow-heif", "pictures of iPhones (HEIC)"),
-    "eval": ("opencv-python-headless", "the field's measures"),
+    "eval": ("numba", "the field's measures, kirie eval"),
 }
 
 
@@ -89,11 +90,11 @@ def _onnx() -> Iterator[Finding]:
 
     available = providers()
     yield Finding("ok", f"onnxruntime {onnxruntime.__version__}, built with {', '.join(available)}")
-    card = next(card for card in MODELS if card.name == DEFAULT)
+    card = zoo.get(zoo.DEFAULT)
     try:
         import numpy as np
 
-        with load(DEFAULT, device="cpu") as cutter:
+        with load(zoo.DEFAULT, device="cpu") as cutter:
             cutter.cut(np.zeros((8, 8, 3), np.uint8))
         yield Finding("ok", f"{card.name}: the embedded model runs on the CPU")
     except KirieError as error:
@@ -104,7 +105,7 @@ def _onnx() -> Iterator[Finding]:
         )
         return
     try:
-        with load(DEFAULT, engine="onnx", device="cuda") as cutter:
+        with load(zoo.DEFAULT, engine="onnx", device="cuda") as cutter:
             yield Finding("ok", f"onnxruntime: CUDA loads ({cutter.engine.device})")
     except KirieError as error:
         yield Finding("problem", f"onnxruntime: {error}")
@@ -149,4 +150,32 @@ def _extras() -> Iterator[Finding]:
             )
 
 
-CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (_system, _pictures, _onnx, _torch, _extras)
+def _models() -> Iterator[Finding]:
+    from .. import weights
+
+    try:
+        settings = weights.Settings.read()
+        rows = [file for card in zoo.MODELS for file in weights.files(card)]
+    except KirieError as error:
+        yield Finding("problem", f"models: {error}")
+        return
+    own = [file for file in rows if file.state == "here" and not file.weights.embedded]
+    size = sum(file.path.stat().st_size for file in own) / 1e6
+    what = f"{len(own)} fetched files, {size:.0f} MB" if own else "nothing fetched yet"
+    yield Finding("ok", f"models: {what}, in {settings.home}")
+    if refusal := Home(settings.home).refusal():
+        yield Finding(
+            "missing",
+            f"models: no more can be stored ({refusal})",
+            "set KIRIE_HOME to a folder that can be written to",
+        )
+    if settings.offline:
+        yield Finding("ok", "models: KIRIE_OFFLINE is set, so nothing is ever fetched")
+    if settings.mirror:
+        yield Finding("ok", f"models: fetched from {settings.mirror} first (KIRIE_MIRROR)")
+
+
+CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    *(_system, _pictures, _onnx, _torch),
+    *(_models, _extras),
+)

@@ -5,6 +5,7 @@
     >>> net.origin                      # what was inferred, what was assumed, from which file
     >>> net = nn.build("u2net", classes=4)   # random weights
     >>> net(x), net.maps(x)             # logits; every map that the paper speaks of
+    >>> nn.save(net, "mine.safetensors", card=card)   # one file, which says all that load and `kirie cut` need
 
 Input is (N, 3, h, w) float32, normalised; logits are (N, K, h', w').
 """
@@ -23,5 +24,6 @@ except ModuleNotFoundError as error:
 from .build import build
 from .checkpoint import load
 from .origin import Origin
+from .save import save
 
-__all__ = ["Origin", "build", "load"]
+__all__ = ["Origin", "build", "load", "save"]

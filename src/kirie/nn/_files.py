@@ -16,13 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._hub import shards_in
+from .._lookalikes import AGAIN, start_of, what_else
 from ..errors import BadCheckpoint, MissingExtra
 from ..spec import ModelCard
 
 __all__ = ["Content", "read"]
 
 SAFE_TORCH = (2, 10)  # earlier restricted readers have known holes
-AGAIN = "download or export it again"
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 LONGEST_HEADER = 100_000_000  # the safetensors format's own limit
 # Where training scripts put the weights, in order of preference.
@@ -52,24 +53,15 @@ class Content:
 
 
 def read(path: Path) -> Content:
-    """Read a weights file.
+    """Read a weights file; an index of several (`.index.json`) stands for all of them.
 
     Raises:
         BadCheckpoint: missing, unreadable, damaged, or not a weights file; the message says which.
         MissingExtra: the installed PyTorch is too old to read `.pth` safely.
     """
-    try:
-        if path.is_dir():
-            raise BadCheckpoint(f"{path} is a folder: give the weights file inside it.")
-        with path.open("rb") as file:
-            start = file.read(64)
-        size = path.stat().st_size
-    except FileNotFoundError as error:
-        raise BadCheckpoint(f"No such weights file: {path}.") from error
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise BadCheckpoint(
-            f"{path} cannot be read: {getattr(error, 'strerror', 0) or error}."
-        ) from error
+    start, size = start_of(path, "weights file")
+    if path.name.endswith(".index.json"):
+        return _shards(path)
     if start[8:9] == b"{":  # first, since the length before it can begin with any byte
         content = _safetensors(path, size, int.from_bytes(start[:8], "little"))
     elif start.startswith((ZIP, PICKLE)):
@@ -82,23 +74,29 @@ def read(path: Path) -> Content:
     return content
 
 
+def _shards(index: Path) -> Content:
+    """The tensors of all files that an index names."""
+    tensors: dict[str, Tensor] = {}
+    paths = shards_in(index)
+    for path in paths:
+        part = read(path)
+        if part.format != "safetensors":
+            raise BadCheckpoint(f"{path.name} is no safetensors file, though {index.name} says so.")
+        if twice := next((name for name in part.tensors if name in tensors), None):
+            raise BadCheckpoint(f"{index.name} names two files that both hold {twice}: {AGAIN}.")
+        tensors |= part.tensors
+    return Content(tensors, "safetensors", notes=[f"read from {len(paths)} files"])
+
+
 def _what_else(path: Path, start: bytes) -> str:
-    if not start:
-        return f"{path.name} is empty: {AGAIN}."
-    if path.suffix.lower() == ".onnx":
+    if start and path.suffix.lower() == ".onnx":
         return (
             f"{path.name} is an ONNX file, which kirie runs without PyTorch: kirie.load or `kirie cut --model`; "
             "kirie.nn reads .pth and .safetensors."
         )
-    if start.startswith(b"version https://git-lfs"):
-        return (
-            f"{path.name} is a Git LFS pointer, not the file itself: fetch it with `git lfs pull`."
-        )
-    if start.lstrip()[:1] == b"<":
-        return f"{path.name} is a web page, not weights: {AGAIN}, from the file's own link."
-    if all(byte in b"\t\n\r" or byte >= 32 for byte in start):
-        return f"{path.name} is text, not weights: {AGAIN}."
-    return f"{path.name} is neither a PyTorch nor a safetensors file, or is damaged: {AGAIN}."
+    return what_else(path.name, start) or (
+        f"{path.name} is neither a PyTorch nor a safetensors file, or is damaged: {AGAIN}."
+    )
 
 
 # --- safetensors -----------------------------------------------------------------------------------------------------
@@ -140,7 +138,11 @@ def _pytorch(path: Path, size: int, start: bytes) -> Content:
     if start.startswith(ZIP):
         _check_archive(path, size)
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
+        with path.open(
+            "rb"
+        ) as file:  # by a name that ends in .safetensors PyTorch would take it for one
+            source: Any = file if path.suffix.lower() == ".safetensors" else path
+            loaded = torch.load(source, map_location="cpu", weights_only=True)  # noqa: TID251
     except Exception as error:  # a hostile or damaged file can make the reader fail in any way
         raise BadCheckpoint(_refusal(path, error)) from error
     notes: list[str] = []

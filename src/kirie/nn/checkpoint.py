@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from ..errors import BadCheckpoint, BadInput
 from . import _files
-from .build import build
+from .build import construct
 from .origin import Origin
-from .recognise import COUNTER, Match, check_options, misfit, recognise, without_prefixes
+from .recognise import COUNTER, Match, misfit, recognise, settled, without_prefixes
 
-__all__ = ["load"]
+__all__ = ["load", "state_of"]
 
 
 def load(
@@ -25,6 +25,8 @@ def load(
     *,
     scale_inputs: Literal["cat", "add", "none"] | None = None,
     patch_order: Literal["colour", "grid"] | None = None,
+    refine_tiles: int | None = None,
+    refine_iterations: int | None = None,
     base_size: tuple[int, int] | None = None,
 ) -> nn.Module:
     """Load any published or own checkpoint; what it is, is inferred from its card or its names and shapes.
@@ -36,6 +38,8 @@ def load(
         path: the file.
         scale_inputs: BiRefNet: how the half-size picture goes in.
         patch_order: BiRefNet: the order of the picture's patches.
+        refine_tiles: BiRefNet of 2023 with a refiner: how many tiles along each side it sees one by one; 1: the whole.
+        refine_iterations: the same: how often it looks again.
         base_size: InSPyReNet: the (height, width) that its pyramid starts from.
 
     Returns:
@@ -47,7 +51,13 @@ def load(
         BadInput: an option that does not exist, or does not apply to the file's family.
         MissingExtra: PyTorch is too old, or safetensors is not installed.
     """
-    options = {"scale_inputs": scale_inputs, "patch_order": patch_order, "base_size": base_size}
+    options: dict[str, Any] = {
+        "scale_inputs": scale_inputs,
+        "patch_order": patch_order,
+        "refine_tiles": refine_tiles,
+        "refine_iterations": refine_iterations,
+        "base_size": base_size,
+    }
     _check_values(options)
     path = Path(path)
     content = _files.read(path)
@@ -56,17 +66,14 @@ def load(
     if content.card is None:
         tensors = without_prefixes(tensors, notes, path.name)
     match = recognise(tensors, content.card, path.name)
-    check_options(options, match, path.name)
+    match = settled(match, options, tensors, path.name)
     if not match.exact:
         raise BadCheckpoint(misfit(match, tensors, path.name))
     with torch.random.fork_rng(devices=[]):  # building draws random numbers, which are the caller's
-        net = build(match.architecture, **match.arguments)
-    state = _state(tensors, match, net, notes, path.name)
-    if wrong := _not_finite(state):
-        raise BadCheckpoint(
-            f"{path.name} holds numbers that are not finite ({wrong}): its training failed, or it is damaged. Use "
-            "another checkpoint."
-        )
+        net = construct(match.architecture, match.arguments)
+    state = state_of(match.layout.join(tensors), match, net, notes, path.name)
+    if left := [name for name in tensors if not match.layout.reads(name)]:
+        notes.append(f"left out, since no network reads it: {', '.join(left)}")
     net.load_state_dict(state, strict=True)
     net.origin = _origin(path, content, match, net)  # type: ignore[assignment]
     return net.eval()
@@ -88,16 +95,22 @@ def _check_values(options: Mapping[str, Any]) -> None:
         raise BadInput(f"base_size is {size!r}, but must be (height, width) in pixels.")
 
 
-def _state(
+def state_of(
     tensors: Mapping[str, Tensor], match: Match, net: nn.Module, notes: list[str], file: str
 ) -> dict[str, Tensor]:
-    """The tensors by our names, float32; counters that an old file lacks are as built, which is zero."""
+    """The whole state of a network that a file fits: by our names, float32; what the file may lack is as built.
+
+    Raises:
+        BadCheckpoint: numbers that are quantised, or not finite.
+    """
     expected = net.state_dict()
-    state = {name: tensor for name, tensor in expected.items() if name.endswith(COUNTER)}
+    state = dict(expected)
     changed = set()
     for theirs, tensor in tensors.items():
         name = match.names[theirs]
-        if tensor.is_floating_point() != expected[name].is_floating_point() and name not in state:
+        if tensor.is_floating_point() != expected[name].is_floating_point() and not name.endswith(
+            COUNTER
+        ):
             raise BadCheckpoint(
                 f"{file} holds {theirs} as {tensor.dtype}, not {expected[name].dtype}: it is quantised or damaged; save "
                 "plain floating-point weights."
@@ -107,6 +120,11 @@ def _state(
         state[name] = tensor.to(expected[name].dtype)
     if changed:
         notes.append(f"converted from {', '.join(sorted(changed))} to float32")
+    if wrong := _not_finite(state):
+        raise BadCheckpoint(
+            f"{file} holds numbers that are not finite ({wrong}): its training failed, or it is damaged. Use "
+            "another checkpoint."
+        )
     return state
 
 
@@ -125,14 +143,19 @@ def _origin(path: Path, content: _files.Content, match: Match, net: nn.Module) -
     size = "×".join(str(n) for n in card.preparation.size) if card else "h×w"
     channels = match.arguments.get("channels", 3)
     how = "the file's card" if match.by_card else "names and shapes"
+    inferred = {k: v for k, v in match.arguments.items() if k not in match.assumed}
+    if match.layout.name and not match.by_card:
+        inferred["layout"] = match.layout.name
     return Origin(
         file=str(path),
         sha256=digest,
         format=content.format,
         family=match.family,
         architecture=match.architecture,
+        backbone=match.backbone,
         options=dict(match.arguments),
-        inferred={"architecture": match.architecture, **match.arguments, "from": how},
+        inferred={"architecture": match.architecture, **inferred, "from": how},
+        assumed=dict(match.assumed),
         parameters=sum(parameter.numel() for parameter in net.parameters()),
         input=f"N×{channels}×{size} float32",
         licence=card.licence if card else None,

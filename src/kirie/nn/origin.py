@@ -25,6 +25,7 @@ class Origin:
     input: the shape of what the network takes.
     licence: SPDX id or name, where the file's card tells.
     card: the card that the file carries, if any.
+    labels: the classes' names, where something beside the weights tells them.
     notes: what was done to the file's content on the way.
     """
 
@@ -41,4 +42,5 @@ class Origin:
     input: str
     licence: str | None = None
     card: ModelCard | None = None
+    labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -1,15 +1,10 @@
-"""MODELS: one card per checkpoint. Data; no logic but `get` and `names`."""
+"""kirie's own models."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from ..spec import ModelCard, Preparation, ReadOut, Weights
 
-from .errors import UnknownModel
-from .spec import ModelCard, Preparation, ReadOut, Weights
-
-__all__ = ["DEFAULT", "MODELS", "get", "names"]
-
-DEFAULT = "kirie-mini"
+__all__ = ["MODELS"]
 
 MODELS: tuple[ModelCard, ...] = (
     ModelCard(
@@ -55,20 +50,3 @@ MODELS: tuple[ModelCard, ...] = (
         source="docs/models/kirie-mini.md",
     ),
 )
-
-
-def names() -> tuple[str, ...]:
-    """The names of all cards, in the order of `MODELS`."""
-    return tuple(card.name for card in MODELS)
-
-
-def get(name: str) -> ModelCard:
-    """The card of that name or alias; `UnknownModel` with the nearest names otherwise."""
-    known = {key: card for card in MODELS for key in (card.name, *card.aliases)}
-    if name in known:
-        return known[name]
-    near = get_close_matches(name, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise UnknownModel(
-        f"Unknown model {name!r}.{hint} `kirie models list` shows all; a file is given by its path."
-    )
