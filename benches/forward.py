@@ -4,7 +4,7 @@
 
 Untrained networks (extra torch) in inference mode, one picture at a time; each configuration in a process of its own, so that the
 peak of memory is its own. JSON lines, then a table with times as ratios to the first row. Times are medians, after one call
-that is not counted, and beside them the processor's, which counts where other programs run; the shares are those of hooks around the parts (with --compile there are none). Peak memory is the process's on a
+that is not counted, and beside them the processor's, which counts where other programs run; the shares are those of a call with clocks around the parts (with --compile there are none). Peak memory is the process's on a
 CPU, with Python and PyTorch in it, and what PyTorch took on a GPU. BiRefNet's offsets are drawn about a pixel wide.
 """
 
@@ -17,7 +17,7 @@ import resource
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter, process_time
@@ -67,30 +67,42 @@ def deformable(net: Any) -> list[Any]:
 
 
 @contextmanager
-def watched(net: Any, wait: Any) -> Iterator[dict[str, float]]:
+def watched(net: Any, wait: Callable[[], None]) -> Iterator[dict[str, float]]:
     """The seconds that parts take, added up while this is open."""
     seconds = dict.fromkeys(PARTS[:2], 0.0)
-    starts: dict[Any, float] = {}
+    inside: set[str] = set()
 
-    def before(module: Any, _inputs: Any) -> None:
-        wait()
-        starts[module] = perf_counter()
-
-    hooks = []
-    for part, modules in (("backbone", [net.backbone]), ("deformable", deformable(net))):
-
-        def after(module: Any, _inputs: Any, _output: Any, part: str = part) -> None:
+    def timing(part: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*inputs: Any) -> Any:
+            if part in inside:  # a backbone's forward calls its other methods
+                return call(*inputs)
+            inside.add(part)
             wait()
-            seconds[part] += perf_counter() - starts.pop(module)
+            start = perf_counter()
+            output = call(*inputs)
+            wait()
+            seconds[part] += perf_counter() - start
+            inside.remove(part)
+            return output
 
-        for module in modules:
-            hooks += [
-                module.register_forward_pre_hook(before),
-                module.register_forward_hook(after),
-            ]
+        return timed
+
+    watching = [(part, module, "forward") for part, module in parts(net)]
+    watching += [
+        ("backbone", net.backbone, name)
+        for name in ("stem", "features")
+        if hasattr(net.backbone, name)
+    ]
+    for part, module, name in watching:
+        setattr(module, name, timing(part, getattr(module, name)))
     yield seconds
-    for hook in hooks:
-        hook.remove()
+    for _part, module, name in watching:
+        delattr(module, name)
+
+
+def parts(net: Any) -> list[tuple[str, Any]]:
+    """Modules, and the part of the network that each is; all that is left is the rest."""
+    return [("backbone", net.backbone), *(("deformable", each) for each in deformable(net))]
 
 
 def measure(name: str, device: str, precision: str, given: argparse.Namespace) -> dict[str, Any]:
