@@ -4,8 +4,9 @@
 
 Untrained networks (extra torch) in inference mode, one picture at a time; each configuration in a process of its own, so that the
 peak of memory is its own. JSON lines, then a table with times as ratios to the first row. Times are medians, after one call
-that is not counted, and beside them the processor's, which counts where other programs run; the shares are those of a call with clocks around the parts (with --compile there are none). Peak memory is the process's on a
-CPU, with Python and PyTorch in it, and what PyTorch took on a GPU. BiRefNet's offsets are drawn about a pixel wide.
+that is not counted; `cpu_s` beside them is the processor's, which counts where other programs run. The shares are those of one
+more call, with clocks around the parts (none with --compile). Peak memory is the process's on a CPU, with Python and PyTorch in
+it, and what PyTorch took on a GPU. BiRefNet's offsets are drawn about a pixel wide.
 """
 
 from __future__ import annotations
