@@ -32,7 +32,7 @@ from end_to_end import ROOT, environment, network
 from PIL import Image, ImageOps
 
 SUFFIXES = (".jpg", ".png")
-LOOKS = 0.05  # seconds between two looks at the memory
+LOOKS = 0.2  # seconds between two looks at the memory
 FIRST = 10  # pictures after which memory is to be flat
 
 
@@ -53,7 +53,11 @@ def make(source: Path, target: Path, count: int, seed: int) -> None:
     for number in range(count):
         file = target / f"{number:03}.jpg"
         random = np.random.default_rng((seed, number))
-        megapixels, crop, mirrored = random.uniform(2, 12), random.uniform(0.7, 1, 2), random.random()
+        megapixels, crop, mirrored = (
+            random.uniform(2, 12),
+            random.uniform(0.7, 1, 2),
+            random.random(),
+        )
         corner, quality = random.uniform(0, 1, 2), int(random.integers(80, 96))
         if file.exists():
             continue
@@ -63,7 +67,9 @@ def make(source: Path, target: Path, count: int, seed: int) -> None:
         left, top = (corner * (np.array(photo.size) - (width, height))).astype(int)
         photo = photo.crop((left, top, left + width, top + height))
         scale = (megapixels * 1e6 / (width * height)) ** 0.5
-        photo = photo.resize((round(width * scale), round(height * scale)), Image.Resampling.BICUBIC)
+        photo = photo.resize(
+            (round(width * scale), round(height * scale)), Image.Resampling.BICUBIC
+        )
         if mirrored < 0.5:  # noqa: PLR2004
             photo = ImageOps.mirror(photo)
         part = file.with_suffix(".part")
@@ -72,14 +78,23 @@ def make(source: Path, target: Path, count: int, seed: int) -> None:
 
 
 def resident(pid: int) -> float:
-    """MB of a process's memory; 0 where the system does not tell."""
+    """MB of a process and its children together, shared memory divided among those that share it."""
+    family = [pid]
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(stat.read_text("ascii", "replace").rpartition(")")[2].split()[1]) == pid:
+                family.append(int(stat.parent.name))
+        except (OSError, IndexError):  # it has just ended
+            continue
+    return sum(map(_own, family))
+
+
+def _own(pid: int) -> float:
     try:
-        for line in Path(f"/proc/{pid}/status").read_text("ascii", "replace").splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1e3
-    except OSError:
-        pass
-    return 0.0
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii", "replace")
+        return int(rollup.partition("\nPss:")[2].split()[0]) / 1e3
+    except (OSError, IndexError):  # it has just ended
+        return 0.0
 
 
 def ran(command: list[str], env: dict[str, str], output: Path, *, core: int | None = None) -> Ran:
@@ -122,7 +137,9 @@ def flatness(memory: list[tuple[int, float]], count: int) -> list[float]:
     return [round(max(sizes) / first, 3) for sizes in tenths if sizes and first]
 
 
-def rivals(given: argparse.Namespace, photos: Path, model: Path) -> dict[str, tuple[list[str], Path]]:
+def rivals(
+    given: argparse.Namespace, photos: Path, model: Path
+) -> dict[str, tuple[list[str], Path]]:
     """The commands to compare, by name, with the folder that each writes to."""
     work = given.work.resolve()
     out = {name: work / "batch" / name for name in ("clean", "raw", "rembg")}

@@ -16,6 +16,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -110,7 +111,7 @@ class Crew:
 
     def make(self, job: Job, entry: Entry | None) -> Made:
         """A job's result; `entry` is what the journal knows of it."""
-        worker = self._idle.get()
+        worker = self._alive(self._idle.get())
         try:
             return worker.ask(_Ask(job, entry, by_itself=False))
         except (_TooMuch, _Ended):
@@ -126,7 +127,7 @@ class Crew:
     @contextmanager
     def _everybody(self) -> Iterator[_Worker]:
         """One worker, while all others are idle."""
-        workers = [self._idle.get() for _ in range(self._count)]
+        workers = [self._alive(self._idle.get()) for _ in range(self._count)]
         try:
             yield workers[0]
         finally:
@@ -134,7 +135,10 @@ class Crew:
                 self._idle.put(self._alive(worker))
 
     def _alive(self, worker: _Worker) -> _Worker:
-        return worker if worker.code() is None else _Worker(self._start)
+        if worker.code() is None:
+            return worker
+        worker.close()
+        return _Worker(self._start)
 
     def close(self) -> None:
         """End all workers; those that are idle have nothing to lose."""
@@ -217,6 +221,7 @@ def _error(kind: type[KirieError], text: str) -> KirieError:
 
 def main() -> None:
     """What a worker does: read questions, write answers, until there are no more."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # as the command line does
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it, too, and is the run's affair
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
