@@ -23,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import NamedTuple
@@ -70,7 +71,7 @@ def make(source: Path, target: Path, count: int, seed: int) -> None:
         photo = photo.resize(
             (round(width * scale), round(height * scale)), Image.Resampling.BICUBIC
         )
-        if mirrored < 0.5:  # noqa: PLR2004
+        if mirrored < 0.5:
             photo = ImageOps.mirror(photo)
         part = file.with_suffix(".part")
         photo.save(part, "JPEG", quality=quality)
@@ -109,10 +110,11 @@ def ran(command: list[str], env: dict[str, str], output: Path, *, core: int | No
             seen.append((done, resident(pid)))
             sleep(LOOKS)
 
-    pinned = None if core is None else (lambda: os.sched_setaffinity(0, {core}))
+    if core is not None:
+        command = ["taskset", "-c", str(core), *command]
     started = perf_counter()
     with subprocess.Popen(
-        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=pinned
+        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         thread = threading.Thread(target=look, args=(process.pid,))
         thread.start()
@@ -132,7 +134,7 @@ def flatness(memory: list[tuple[int, float]], count: int) -> list[float]:
     edges = np.linspace(FIRST, count, 11)
     tenths = (
         [size for done, size in memory if low < done <= high]
-        for low, high in zip(edges, edges[1:], strict=False)
+        for low, high in pairwise(edges)
     )
     return [round(max(sizes) / first, 3) for sizes in tenths if sizes and first]
 

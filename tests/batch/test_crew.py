@@ -194,6 +194,14 @@ def children(pid):
     return found
 
 
+def alive(pid):
+    """Whether a process is there, and not merely waiting for its end to be noticed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 @LINUX
 def test_workers_end_with_a_run_that_is_killed(folder, tmp_path):
     process = started(folder, tmp_path / "out")
@@ -202,7 +210,7 @@ def test_workers_end_with_a_run_that_is_killed(folder, tmp_path):
     process.communicate()
     assert len(workers) == 2
     until = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+    while any(map(alive, workers)):
         assert time.monotonic() < until, "a worker has outlived its run"
         time.sleep(0.01)
 
