@@ -12,6 +12,7 @@ from ..spec import LONGEST_SIDE, Preparation, Procedure, ReadOut
 __all__ = ["Phase", "Recipe"]
 
 Task = Literal["subject", "semantic", "matting"]
+Input = Literal["picture", "truth"]
 Optimiser = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["constant", "cosine", "poly", "steps", "linear"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -49,7 +50,8 @@ class Recipe:
     Length: exactly one of these is above 0.
         epochs: how often each picture is seen. steps: updates of the weights. minutes: wall time, over all its parts.
     Pictures
-        size: (height, width) that the augmentation is asked for. sizes: where there are any, each batch draws its own among them.
+        input: what the network sees, the `picture` or, as IS-Net's encoder, its `truth`.
+        size: (height, width) that the augmentation is asked for. varied: (least, most, multiple) where each batch draws its own.
         batch: pictures in one forward pass of all processes together. accumulate: passes for each update.
         phases: other sizes, batches and augmentations from a share of the run on.
         augmentation, augmentation_arguments: what `train.augment` calls it, and what it takes.
@@ -93,8 +95,9 @@ class Recipe:
     steps: int = 0
     minutes: float = 0.0
 
+    input: Input = "picture"
     size: Size = (256, 256)
-    sizes: tuple[Size, ...] = ()
+    varied: tuple[int, ...] = ()
     batch: int = 8
     accumulate: int = 1
     phases: tuple[Phase, ...] = ()
@@ -152,6 +155,7 @@ class Recipe:
     def _check_choices(self) -> None:
         choices = {
             "task": Task,
+            "input": Input,
             "optimiser": Optimiser,
             "schedule": Schedule,
             "precision": Precision,
@@ -170,11 +174,16 @@ class Recipe:
             for value in values if isinstance(values, tuple) else (values,):
                 if not (math.isfinite(value) and low <= value <= high):
                     raise BadInput(f"{name} is {value}, but must be {what}.")
-        for size in (self.size, *self.sizes, *(phase.size for phase in self.phases)):
+        for size in (self.size, *(phase.size for phase in self.phases)):
             if not all(LEAST_SIDE <= side <= LONGEST_SIDE for side in size):
                 raise BadInput(
                     f"The size {size} must be two whole numbers from {LEAST_SIDE} to {LONGEST_SIDE}."
                 )
+        triple = len(self.varied) == 3 and LEAST_SIDE <= self.varied[0] <= self.varied[1]
+        if self.varied and not triple:
+            raise BadInput(
+                f"varied is {self.varied}, but must be (least, most, multiple) in pixels, such as 256,1024,32."
+            )
         for phase in self.phases:
             if phase.batch < 0:
                 raise BadInput(f"A phase's batch is {phase.batch}, but must be 0 or more.")
@@ -210,6 +219,7 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "epochs": _COUNT,
     "steps": _COUNT,
     "minutes": _COUNT,
+    "varied": (1, LONGEST_SIDE, f"pixels, at most {LONGEST_SIDE}"),
     "batch": _SOME,
     "accumulate": _SOME,
     "workers": (0, 256, "a whole number up to 256"),

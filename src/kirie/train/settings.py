@@ -93,15 +93,12 @@ def parse(name: str, kind: Any, text: str) -> Any:
     read, what = READERS[origin or kind]
     try:
         return read(text)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, AttributeError):
         raise BadInput(f"{name} is {text!r}, but must be {what}.") from None
 
 
 def _table(text: str) -> dict[str, Any]:
-    value = json.loads(text)
-    if not isinstance(value, dict):
-        raise ValueError(text)
-    return value
+    return dict(json.loads(text).items())
 
 
 SWITCHES = {

@@ -6,7 +6,7 @@
 Published: DUTS-TR with its mirrored copies (21 106 pictures), 320×320, random crops of 288×288, rows reversed for one in two,
 the cross-entropy of all seven maps with weight 1, Adam at 1e-3 without decay or schedule, batch 12, about 600 000 steps:
 120 hours on a GTX 1080 Ti. Here the mirrored copies are drawn instead of stored. Reported, as MAE and largest F-measure on
-DUTS-TE: U²-Net 0.044 and 0.873; U²-Net-P 0.054 and 0.852 (measured by others with the published checkpoints it is the same).
+DUTS-TE: U²-Net 0.044 and 0.873; U²-Net-P 0.054 and 0.852.
 """
 
 from __future__ import annotations
