@@ -26,7 +26,8 @@ class Learner(nn.Module):
         """Named terms, each one number; their sum is trained on.
 
         Args:
-            x: (N, 3, h, w) float32, normalised. targets: (N, 1, h, w) float32, or (N, h, w) int64.
+            x: (N, 3, h, w) float32, normalised.
+            targets: (N, 1, h, w) float32, or (N, h, w) int64.
             classes: (N,) int64 for an auxiliary head, or None.
             moment: share, epoch and epochs of the run.
         """

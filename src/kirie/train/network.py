@@ -66,7 +66,7 @@ def start(
 
 def _with_classes(recipe: Recipe, classes: Sequence[str]) -> Recipe:
     count = recipe.classes or len(classes)
-    if count < 2:  # noqa: PLR2004
+    if count < 2:
         raise BadInput(
             f"A semantic network needs two classes at least, but there are {count}: set classes, or put classes.txt beside "
             "the pictures."

@@ -57,11 +57,10 @@ def seed_update(seed: int, update: int, rank: int) -> None:
 
 def write(folder: Path, content: Mapping[str, Any]) -> None:
     """Replace the folder's checkpoint in one step; what was there before stays whole until then."""
-    with replacing(folder / FILE) as temporary:
-        with temporary.open("wb") as file:
-            torch.save({"version": VERSION, **content}, file)
-            file.flush()
-            os.fsync(file.fileno())
+    with replacing(folder / FILE) as temporary, temporary.open("wb") as file:
+        torch.save({"version": VERSION, **content}, file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read(folder: Path) -> dict[str, Any]:
