@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .data import Sample
-from .feed import plain
+from .minifeed import plain
 
 __all__ = ["score"]
 

@@ -27,8 +27,8 @@ from ..errors import BadCheckpoint, BadInput, KirieError
 from ..nn.build import build
 from . import losses
 from .data import Data
-from .feed import Batch, Feed, normalised
 from .held import score
+from .minifeed import Batch, Feed, normalised
 from .progress import Progress
 from .recipe import Phase, Recipe
 
