@@ -23,7 +23,7 @@ from kirie.engines.pytorch import PytorchEngine
 from kirie.spec import ModelCard, Preparation, Procedure, ReadOut
 from kirie.train.data import load
 from kirie.train.feed import Feed, normalised
-from kirie.train.inspyrenet import inspyrenet_loss
+from kirie.train.losses import inspyrenet_loss
 from kirie.train.recipe import Phase
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "images" / "inspyrenet-pyramids.jpg"

@@ -9,12 +9,13 @@ import golden
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
+from kirie.train.basnet import basnet_loss, basnet_losses, similarity  # noqa: E402
+
 from kirie import nn  # noqa: E402
 from kirie.errors import BadCheckpoint, BadInput  # noqa: E402
 from kirie.nn.basnet import KEYS, BASNetMaps  # noqa: E402
 from kirie.nn.layers import published, rename  # noqa: E402
 from kirie.nn.recognise import recognise  # noqa: E402
-from kirie.train.basnet import basnet_loss, basnet_losses, similarity  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

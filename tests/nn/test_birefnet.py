@@ -20,7 +20,7 @@ from kirie.nn.birefnet_decoder import Decoder, laplacian  # noqa: E402
 from kirie.nn.birefnet_published import KEYS, LAYOUTS  # noqa: E402
 from kirie.nn.birefnet_refine import Ender, Refiner, RefUNet, Stem  # noqa: E402
 from kirie.nn.layers import rename  # noqa: E402
-from kirie.train.birefnet import TASKS, birefnet_loss  # noqa: E402
+from kirie.train.losses import TASKS, birefnet_loss  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -7,6 +7,14 @@ import golden
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
+from kirie.train.inspyrenet import (  # noqa: E402
+    InSPyReNetLosses,
+    inspyrenet_loss,
+    inspyrenet_losses,
+    rate,
+    weights,
+)
+
 from kirie import nn  # noqa: E402
 from kirie.errors import BadCheckpoint, BadInput  # noqa: E402
 from kirie.nn.attention import SICA, PAADecoder, PAAEncoder, SelfAttention  # noqa: E402
@@ -15,13 +23,6 @@ from kirie.nn.inspyrenet import KEYS, LAYOUTS  # noqa: E402
 from kirie.nn.layers import DropPath, rename  # noqa: E402
 from kirie.nn.pyramid import ImagePyramid  # noqa: E402
 from kirie.nn.recognise import recognise  # noqa: E402
-from kirie.train.inspyrenet import (  # noqa: E402
-    InSPyReNetLosses,
-    inspyrenet_loss,
-    inspyrenet_losses,
-    rate,
-    weights,
-)
 
 pytestmark = pytest.mark.torch
 

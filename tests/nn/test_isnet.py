@@ -7,15 +7,16 @@ import golden
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
-from kirie import nn  # noqa: E402
-from kirie.errors import BadCheckpoint, BadInput  # noqa: E402
-from kirie.nn.isnet import KEYS  # noqa: E402
-from kirie.nn.layers import published, rename  # noqa: E402
 from kirie.train.published import (  # noqa: E402
     isnet_feature_losses,
     isnet_loss,
     isnet_losses,
 )
+
+from kirie import nn  # noqa: E402
+from kirie.errors import BadCheckpoint, BadInput  # noqa: E402
+from kirie.nn.isnet import KEYS  # noqa: E402
+from kirie.nn.layers import published, rename  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -7,11 +7,12 @@ import golden
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
+from kirie.train.labels import IGNORED, segformer_loss  # noqa: E402
+
 from kirie import nn  # noqa: E402
 from kirie.errors import BadCheckpoint, BadInput  # noqa: E402
 from kirie.nn import segformer  # noqa: E402
 from kirie.nn.recognise import misfit, recognise  # noqa: E402
-from kirie.train.labels import IGNORED, segformer_loss  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

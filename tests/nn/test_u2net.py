@@ -7,11 +7,12 @@ import golden
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
+from kirie.train.published import u2net_loss, u2net_losses  # noqa: E402
+
 from kirie import nn  # noqa: E402
 from kirie.errors import BadInput  # noqa: E402
 from kirie.nn.layers import rename  # noqa: E402
 from kirie.nn.u2net import KEYS  # noqa: E402
-from kirie.train.published import u2net_loss, u2net_losses  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

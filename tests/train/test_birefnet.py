@@ -6,8 +6,6 @@ import golden
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
-from kirie.errors import BadInput  # noqa: E402
-from kirie.nn.birefnet import BiRefNetMaps  # noqa: E402
 from kirie.train.birefnet import (  # noqa: E402
     TASKS,
     TERMS,
@@ -16,6 +14,9 @@ from kirie.train.birefnet import (  # noqa: E402
     late_weights,
     structure,
 )
+
+from kirie.errors import BadInput  # noqa: E402
+from kirie.nn.birefnet import BiRefNetMaps  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -25,7 +25,7 @@ from torch import nn
 
 from ..errors import BadCheckpoint, BadInput, KirieError
 from ..nn.build import build
-from . import losses
+from . import objectives
 from .data import Data
 from .held import score
 from .minifeed import Batch, Feed, normalised
@@ -155,7 +155,8 @@ def step(run: Run, batch: Batch, precision: torch.dtype) -> float:
     x, truth = normalised(batch.images, batch.masks)
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
         maps = run.net(x)
-    loss = losses.deep((maps.logits, *maps.sides), truth, run.recipe.scales, run.recipe.parts)
+    objective = objectives.get("mini", scales=run.recipe.scales, parts=run.recipe.parts)
+    loss = torch.stack([*objective(maps, truth, share=run.share).values()]).sum()
     value = float(loss.detach())
     if not math.isfinite(value):
         raise NotFinite(
