@@ -11,7 +11,7 @@ from torch import nn
 from ..errors import BadInput
 from .recipe import Recipe
 
-__all__ = ["average", "freeze", "groups", "optimiser", "rate", "set_rate", "training"]
+__all__ = ["average", "freeze", "groups", "optimiser", "rate", "set_rates", "training"]
 
 BACKBONE = "backbone."
 
@@ -46,24 +46,28 @@ def optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return kind(parts, lr=lr, betas=recipe.betas, eps=recipe.epsilon)
 
 
-def rate(recipe: Recipe, updates: int, share: float) -> float:
-    """The learning rate after so many updates, at a share of the run in 0..1."""
-    warm = min(1.0, (updates + 1) / recipe.warm_up) if recipe.warm_up else 1.0
-    left = 1 - min(1.0, share)
-    factor = {
-        "constant": 1.0,
-        "linear": left,
-        "poly": left**recipe.power,
-        "cosine": 0.5 * (1 + math.cos(math.pi * (1 - left))),
-        "steps": recipe.gamma ** sum(share >= at for at in recipe.milestones),
+def rate(recipe: Recipe, updates: int, share: float, factor: float = 1.0) -> float:
+    """The learning rate after so many updates, at a share of the run in 0..1; `factor` is on the peak."""
+    peak, left = recipe.learning_rate * factor, 1 - min(1.0, share)
+    warm = 1.0
+    if updates < recipe.warm_up:
+        # From zero, the first update would do nothing: it is one step up already.
+        done = (updates + (recipe.warm_from == 0)) / recipe.warm_up
+        warm = recipe.warm_from + (1 - recipe.warm_from) * done
+    planned = {
+        "constant": peak,
+        "linear": peak * left,
+        "poly": (peak - recipe.least) * left**recipe.power + recipe.least,
+        "cosine": peak * 0.5 * (1 + math.cos(math.pi * (1 - left))),
+        "steps": peak * recipe.gamma ** sum(share >= at for at in recipe.milestones),
     }[recipe.schedule]
-    return recipe.learning_rate * warm * factor
+    return min(planned, peak * warm) if recipe.warm_join == "min" else planned * warm
 
 
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Give it to every group, by the group's factor."""
+def set_rates(optimiser: torch.optim.Optimizer, recipe: Recipe, updates: int, share: float) -> None:
+    """Give each group its rate."""
     for group in optimiser.param_groups:
-        group["lr"] = rate * group["factor"]
+        group["lr"] = rate(recipe, updates, share, group["factor"])
 
 
 @torch.no_grad()

@@ -15,8 +15,9 @@ Task = Literal["subject", "semantic", "matting"]
 Input = Literal["picture", "truth"]
 Optimiser = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["constant", "cosine", "poly", "steps", "linear"]
+Join = Literal["times", "min"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-Metric = Literal["mae", "mse", "iou", "f", "weighted_f", "s", "e", "miou", "loss"]
+Metric = Literal["mae", "mse", "iou", "f", "weighted_f", "s", "e", "miou"]
 
 Size = tuple[int, int]  # (height, width) in pixels
 
@@ -45,7 +46,8 @@ class Recipe:
         backbone_weights: the backbone's ImageNet file, or the name of its card; empty: random.
         init: a checkpoint to start from, or the name of an embedded model; empty: none.
         task: `subject` (truth (N, 1, h, w) in 0..1), `matting` (the same, soft), `semantic` (label maps).
-        classes: of a semantic network; 0: as many as the data have.
+        classes: of a semantic network; 0: as many as the data have. ignored: labels that do not count. reduce_zero: 0 does not
+            count, and the others move down by one (ADE20K).
         preparation, readout, procedure: how the trained network is used; they go into its card. The preparation's size is `size`.
     Length: exactly one of these is above 0.
         epochs: how often each picture is seen. steps: updates of the weights. minutes: wall time, over all its parts.
@@ -64,7 +66,8 @@ class Recipe:
         decay_norms: whether norms and biases decay as well.
         schedule: of the learning rate, over the whole run: `constant`; `cosine` and `linear` to zero; `poly`: (1 − share)^power;
             `steps`: times `gamma` at each of `milestones`, shares of the run.
-        warm_up: updates over which the rate rises from zero, in a line.
+        least: the rate that `poly` ends at. warm_up: updates over which the rate rises in a line, from a share `warm_from`; the
+            schedule is multiplied by it, or the smaller of both taken (`warm_join`).
         clip: largest norm of the gradient; 0: none. average: decay of the running mean of the weights (EMA); 0: none.
     Parts
         frozen: beginnings of names of parameters that stay as they are. freeze_norms: BatchNorms keep their statistics.
@@ -87,6 +90,8 @@ class Recipe:
     init: str = ""
     task: Task = "subject"
     classes: int = 0
+    ignored: tuple[int, ...] = ()
+    reduce_zero: bool = False
     preparation: Preparation = field(default_factory=lambda: Preparation(size=(256, 256)))
     readout: ReadOut = field(default_factory=ReadOut)
     procedure: Procedure = field(default_factory=Procedure)
@@ -120,7 +125,10 @@ class Recipe:
     power: float = 1.0
     milestones: tuple[float, ...] = ()
     gamma: float = 0.1
+    least: float = 0.0
     warm_up: int = 0
+    warm_from: float = 0.0
+    warm_join: Join = "times"
     clip: float = 0.0
     average: float = 0.0
 
@@ -159,6 +167,7 @@ class Recipe:
             "optimiser": Optimiser,
             "schedule": Schedule,
             "precision": Precision,
+            "warm_join": Join,
             "metric": Metric,
         }
         for name, kind in choices.items():
@@ -216,6 +225,7 @@ _SOME = (1, 10**6, "1 or more")
 # field → (least, largest, in words)
 RANGES: dict[str, tuple[float, float, str]] = {
     "classes": (0, 32767, "a whole number up to 32767"),
+    "ignored": (0, 65535, "labels from 0 to 65535"),
     "epochs": _COUNT,
     "steps": _COUNT,
     "minutes": _COUNT,
@@ -232,7 +242,9 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "power": _COUNT,
     "milestones": (0, 1, "shares of the run, from 0 to 1"),
     "gamma": (0, 1, "from 0 to 1"),
+    "least": (0, 1e3, "0 or more"),
     "warm_up": _COUNT,
+    "warm_from": (0, 1, "from 0 to 1"),
     "clip": _COUNT,
     "average": (0, 1 - 1e-9, "from 0 to below 1"),
     "validate_every": _COUNT,
