@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..spec import IMAGENET_MEAN, IMAGENET_STD
-from . import augment
+from . import oldaugment as augment
 from .data import Data, Sample
 from .recipe import Phase
 
