@@ -286,9 +286,9 @@ def test_gates_and_classes_can_be_left_out_and_what_they_need_is_asked_for():
 
 def test_pictures_without_a_class_do_not_count():
     logits = torch.randn(3, 4)
-    some = losses.auxiliary(logits, torch.tensor([2, -1, 0]))
+    some = losses.auxiliary(logits, torch.tensor([2, -100, 0]))
     torch.testing.assert_close(some, losses.auxiliary(logits[[0, 2]], torch.tensor([2, 0])))
-    assert losses.auxiliary(logits, torch.tensor([-1, -1, -1])) == 0
+    assert losses.auxiliary(logits, torch.tensor([-1, -100, -1])) == 0
 
 
 # --- matting ---------------------------------------------------------------------------------------------------------

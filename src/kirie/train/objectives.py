@@ -86,7 +86,7 @@ class Objective(nn.Module):
             maps: `net(x)` in training mode, or `net.maps(x)`.
             targets: (N, 1, h, w) float in [0, 1], of the input's size; label maps, (N, h, w) whole numbers, for `segformer`.
             inputs: x, for an objective that looks at the pictures.
-            classes: (N,) int64, for an auxiliary head; -1 where a picture has none.
+            classes: (N,) int64, for an auxiliary head; negative where a picture has none.
             share: part of the run that is over, 0 … 1; counts where epochs are not given.
             epoch: from 0 on.
             epochs: how many there will be; None, as `epoch`, in a run that is measured in steps or minutes.
