@@ -9,6 +9,7 @@ from kirie.errors import BadInput  # noqa: E402
 from kirie.nn.basnet import BASNetMaps  # noqa: E402
 from kirie.nn.birefnet import BiRefNetMaps  # noqa: E402
 from kirie.nn.birefnet_decoder import laplacian  # noqa: E402
+from kirie.nn.build import FAMILIES  # noqa: E402
 from kirie.nn.inspyrenet import InSPyReNetMaps  # noqa: E402
 from kirie.nn.isnet import ISNetMaps  # noqa: E402
 from kirie.nn.mini import MiniMaps  # noqa: E402
@@ -191,6 +192,11 @@ def test_a_truth_of_another_shape_is_refused(name):
 def test_what_cannot_be_is_refused_in_a_sentence(name, arguments, says):
     with pytest.raises(BadInput, match=says.replace("(", r"\(")):
         objectives.get(name, **arguments)
+
+
+def test_every_family_has_an_objective():
+    assert set(objectives.FAMILIES) == set(FAMILIES)
+    assert set(objectives.FAMILIES.values()) <= set(objectives.OBJECTIVES)
 
 
 def test_the_arguments_are_told():

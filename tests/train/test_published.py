@@ -338,6 +338,6 @@ def test_inspyrenet_s_losses_of_one_map():
     case = golden.load("inspyrenet", "ops_64x96")
     x = torch.from_numpy(case.input())
     logits, truth = 3 * x.flip(-1), (x > 0.2).float()
-    case.check(losses.weighted_bce(logits, truth), "wbce")
-    case.check(losses.pixel_iou(logits, truth), "iou")
+    case.check(losses.weighted_bce(logits, truth)[None], "wbce")
+    case.check(losses.pixel_iou(logits, truth)[None], "iou")
     case.check(losses.edge_weights(truth), "wbce_weight")
