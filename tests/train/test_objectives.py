@@ -9,6 +9,7 @@ from kirie.errors import BadInput  # noqa: E402
 from kirie.nn.basnet import BASNetMaps  # noqa: E402
 from kirie.nn.birefnet import BiRefNetMaps  # noqa: E402
 from kirie.nn.birefnet_decoder import laplacian  # noqa: E402
+from kirie.nn.build import FAMILIES  # noqa: E402
 from kirie.nn.inspyrenet import InSPyReNetMaps  # noqa: E402
 from kirie.nn.isnet import ISNetMaps  # noqa: E402
 from kirie.nn.mini import MiniMaps  # noqa: E402
@@ -193,6 +194,11 @@ def test_what_cannot_be_is_refused_in_a_sentence(name, arguments, says):
         objectives.get(name, **arguments)
 
 
+def test_every_family_has_an_objective():
+    assert set(objectives.FAMILIES) == set(FAMILIES)
+    assert set(objectives.FAMILIES.values()) <= set(objectives.OBJECTIVES)
+
+
 def test_the_arguments_are_told():
     objective = objectives.get("inspyrenet")
     assert objective.arguments == {"consistency": 1e-4}
@@ -286,9 +292,9 @@ def test_gates_and_classes_can_be_left_out_and_what_they_need_is_asked_for():
 
 def test_pictures_without_a_class_do_not_count():
     logits = torch.randn(3, 4)
-    some = losses.auxiliary(logits, torch.tensor([2, -1, 0]))
+    some = losses.auxiliary(logits, torch.tensor([2, -100, 0]))
     torch.testing.assert_close(some, losses.auxiliary(logits[[0, 2]], torch.tensor([2, 0])))
-    assert losses.auxiliary(logits, torch.tensor([-1, -1, -1])) == 0
+    assert losses.auxiliary(logits, torch.tensor([-1, -100, -1])) == 0
 
 
 # --- matting ---------------------------------------------------------------------------------------------------------

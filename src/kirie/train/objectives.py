@@ -31,7 +31,7 @@ from .losses.mini import PARTS, SCALES, mini_losses
 from .losses.several import IGNORED, Distance, cross_entropy, supervise
 from .losses.u2net import isnet_feature_losses, isnet_losses, u2net_losses
 
-__all__ = ["OBJECTIVES", "Objective", "get"]
+__all__ = ["FAMILIES", "OBJECTIVES", "Objective", "get"]
 
 Terms = dict[str, Tensor]
 
@@ -86,7 +86,7 @@ class Objective(nn.Module):
             maps: `net(x)` in training mode, or `net.maps(x)`.
             targets: (N, 1, h, w) float in [0, 1], of the input's size; label maps, (N, h, w) whole numbers, for `segformer`.
             inputs: x, for an objective that looks at the pictures.
-            classes: (N,) int64, for an auxiliary head; -1 where a picture has none.
+            classes: (N,) int64, for an auxiliary head; negative where a picture has none.
             share: part of the run that is over, 0 … 1; counts where epochs are not given.
             epoch: from 0 on.
             epochs: how many there will be; None, as `epoch`, in a run that is measured in steps or minutes.
@@ -142,13 +142,13 @@ def isnet(
 ) -> Made:
     """IS-Net's: the cross-entropy of all six maps, and with an encoder how far its features are from the encoder's.
 
-    encoder: the trained ground-truth encoder, or its file; without one, cross-entropy alone, as the published script does.
+    encoder: the trained ground-truth encoder, or its file; None or "": cross-entropy alone, as the published script does.
     distance: of features: `mse`, as in the paper, `mae`, `smooth_l1` or `kl`.
     """
     _one_of("distance", distance, get_args(Distance))
-    net = encoder if encoder is None or isinstance(encoder, nn.Module) else load(encoder)
-    if net is None:
+    if encoder is None or encoder == "":
         return _cross_entropies, None
+    net = encoder if isinstance(encoder, nn.Module) else load(encoder)
     if not isinstance(net, ISNetTruthEncoder):
         raise BadInput(
             f"The encoder of IS-Net's features is a {type(net).__name__}, but must be a trained isnet-gt-encoder: train one "
@@ -339,4 +339,15 @@ OBJECTIVES: dict[str, Callable[..., Made]] = {
     "segformer": segformer,
     "mini": mini,
     "matting": matting,
+}
+
+# family of networks (`nn.build.FAMILIES`) → the objective that one is trained with where nothing else is said
+FAMILIES: dict[str, str] = {
+    "u2net": "u2net",
+    "isnet": "isnet",
+    "basnet": "basnet",
+    "inspyrenet": "inspyrenet",
+    "birefnet": "birefnet",
+    "segformer": "segformer",
+    "mini": "mini",
 }

@@ -143,13 +143,14 @@ def patch_iou(
             all of them, which is what it was meant to; a patch without subject and without prediction adds 0.
         reduction: over the pictures; `sum` is BiRefNet's.
     """
+    if patches not in ("first", "all"):
+        raise BadInput(f"patches is {patches!r}, but can only be one of: first, all.")
     p = logits.sigmoid()
     if patches == "first":
         corner = (..., slice(patch), slice(patch))
         return _reduced(1 - _overlap(p[corner], truth[corner], 0.0), reduction)
-    # The mean over a grid of windows, times their number of pixels, is the sum: zeros outside, which are counted.
     both, either = (
-        F.avg_pool2d(each, patch, ceil_mode=True, divisor_override=1)
+        F.avg_pool2d(each, patch, divisor_override=1)  # a sum
         for each in _padded((p * truth, p + truth - p * truth), patch)
     )
     missed = (either - both) / either.clamp_min(torch.finfo(p.dtype).tiny)  # (N, 1, rows, columns)

@@ -21,17 +21,17 @@ _LEAST = 8  # pixels of the shorter side that a level of the pyramid is made of:
 def alpha_laplacian(logits: Tensor, alpha: Tensor, *, levels: int = LEVELS) -> Tensor:
     """The distance of the two Laplacian pyramids: Σ 2ⁱ · mean |Lᵢ(probability) − Lᵢ(alpha)|, i = 0 the finest.
 
-    After Hou and Liu, "Context-Aware Image Matting", ICCV 2019, with means in place of sums, and with InSPyReNet's pyramid.
-    A level of fewer than 8 pixels is left out.
+    After Hou and Liu, "Context-Aware Image Matting", ICCV 2019, with means in place of sums, and with InSPyReNet's pyramid;
+    the last level is what remains, so that an offset costs, too. Levels of fewer than 8 pixels are not made.
     """
     pyramid = ImagePyramid().to(logits.device)
-    have, total = logits.sigmoid() - alpha, logits.new_zeros(())  # the pyramid is linear
-    for level in range(levels):
-        if min(have.shape[-2:]) < _LEAST:
-            break
-        have, detail = pyramid.deconstruct(have)
+    gap, level = logits.sigmoid() - alpha, 0  # the pyramid is linear
+    total = gap.new_zeros(())
+    while level < levels and min(gap.shape[-2:]) >= _LEAST:
+        gap, detail = pyramid.deconstruct(gap)
         total = total + 2**level * detail.abs().mean()
-    return total
+        level += 1
+    return total + 2**level * gap.abs().mean()
 
 
 @exact

@@ -18,7 +18,6 @@ from ._exact import kind
 __all__ = [
     "DISTANCES",
     "IGNORED",
-    "UNKNOWN",
     "Distance",
     "auxiliary",
     "consistency",
@@ -30,7 +29,6 @@ __all__ = [
 ]
 
 IGNORED = 255  # the label of pixels that do not count
-UNKNOWN = -1  # the class of a picture that has none
 Distance = Literal["mse", "kl", "mae", "smooth_l1"]
 
 
@@ -152,13 +150,12 @@ def true_reference(images: Tensor, truth: Tensor) -> Tensor:
 def auxiliary(logits: Tensor, labels: Tensor) -> Tensor:
     """Auxiliary classification: the cross-entropy of (N, classes) logits against the pictures' classes.
 
-    labels: (N,) int64; -1 is a picture without class, which does not count.
+    labels: (N,) int64; a picture without a class has a negative one, and does not count.
     """
     with torch.autocast(logits.device.type, enabled=False):
-        total = F.cross_entropy(
-            logits.to(kind(logits)), labels, ignore_index=UNKNOWN, reduction="sum"
-        )
-        return total / (labels != UNKNOWN).sum().clamp(min=1)
+        known = labels >= 0
+        each = F.cross_entropy(logits.to(kind(logits)), labels.clamp(min=0), reduction="none")
+        return (each * known).sum() / known.sum().clamp(min=1)
 
 
 # --- label maps --------------------------------------------------------------------------------------------------------
