@@ -26,6 +26,7 @@ from torch import Tensor
 
 from ..errors import KirieError
 from . import augment, optim, state, validate
+from .cache import Pictures
 from .feed import Feed, Varied
 from .history import History
 from .progress import Progress, duration
@@ -101,6 +102,7 @@ class _Loop:
         self._besides = 0.0  # seconds since the last update that went elsewhere
         self._feed: Feed | None = None
         self._phase: Phase | None = None
+        self._pictures = Pictures(run.train.task, run.train.labels, run.train.classes)
         self._clock = self._saved = time.monotonic()
         self._began = run.share, time.monotonic()
         self._losses: list[dict[str, float]] = []
@@ -148,11 +150,10 @@ class _Loop:
         state.seed_update(run.plan.seed, p.updates, run.accelerator.process_index)
         optim.training(run.net, r)
         optim.set_rates(run.optimiser, r, p.updates, run.share)
-        size = Varied(*r.varied) if r.varied else phase.size
         terms: dict[str, list[Tensor]] = {}
         names: list[list[str]] = []
         for part in range(r.accumulate):
-            batch = feed.batch(size, phase.batch)
+            batch = feed.batch()
             names.append(batch.names)
             last = part == r.accumulate - 1
             # The processes exchange their gradients once in an update.
@@ -171,24 +172,25 @@ class _Loop:
         return told
 
     def _fed(self, phase: Phase) -> Feed:
-        """The feed of a phase: another augmentation needs another."""
-        run = self.run
-        before = self._phase
-        if self._feed is not None and before is not None:
-            if before.augmentation_arguments == phase.augmentation_arguments:
+        """The feed of a phase."""
+        run, r = self.run, self.run.recipe
+        if self._feed is not None:
+            if phase == self._phase:
                 return self._feed
             self._feed.__exit__(None, None, None)
-        make = augment.get(run.recipe.augmentation, run.train, **phase.augmentation_arguments)
+        arguments = phase.augmentation_arguments
+        make = augment.get(r.augmentation, run.train, pictures=self._pictures, **arguments)
         self._phase = phase
         self._feed = Feed(
             run.train,
             make,
             batch=phase.batch,
+            size=Varied(*r.varied, seed=run.plan.seed) if r.varied else phase.size,
             seed=run.plan.seed,
             first=run.progressed.pictures,
             rank=run.accelerator.process_index,
             ranks=run.accelerator.num_processes,
-            workers=run.recipe.workers or None,
+            workers=r.workers or None,
         )
         return self._feed
 
