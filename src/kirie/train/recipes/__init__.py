@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from ...errors import BadInput
 from ..recipe import Recipe
+from . import birefnet, inspyrenet, segformer
 from .basnet import BASNET
 from .finetune import FINETUNE
 from .isnet import ISNET, ISNET_ENCODER
@@ -15,7 +16,21 @@ from .u2net import U2NET, U2NETP
 __all__ = ["RECIPES", "get"]
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (U2NET, U2NETP, ISNET_ENCODER, ISNET, BASNET, FINETUNE, MINI)
+    recipe.name: recipe
+    for recipe in (
+        *(U2NET, U2NETP, ISNET_ENCODER, ISNET, BASNET),
+        *(inspyrenet.RES2NET50, inspyrenet.SWIN_B),
+        *(
+            birefnet.DIS,
+            birefnet.HRSOD,
+            birefnet.COD,
+            birefnet.GENERAL,
+            birefnet.MATTING,
+            birefnet.LITE,
+        ),
+        *(segformer.ADE20K, segformer.CITYSCAPES),
+        *(FINETUNE, MINI),
+    )
 }
 
 
