@@ -33,9 +33,9 @@ def make(example, rng, size):
 
 def taken(batches, size=8, given=None, **options):
     """The first batches of a feed."""
-    options = {"batch": 4, "seed": 3, "workers": 2, **options}
+    options = {"batch": 4, "seed": 3, "workers": 2, "size": size, **options}
     with Feed(given or examples((10, 1)), make, **options) as feed:
-        return [feed.batch(size) for _ in range(batches)]
+        return [feed.batch() for _ in range(batches)]
 
 
 def same(one, two):
@@ -85,16 +85,10 @@ def test_the_parts_of_the_processes_are_the_global_batch(ranks):
         assert [each.first for each in mine] == [batch.first + r * 4 // ranks for r in range(ranks)]
 
 
-def test_a_change_of_size_loses_no_picture():
-    plain = taken(4)
-    with Feed(examples((10, 1)), make, batch=4, seed=3, workers=2) as feed:
-        changed = [feed.batch(8), feed.batch((6, 4)), feed.batch((6, 4)), feed.batch(8)]
-    assert [b.names for b in changed] == [b.names for b in plain]
-    assert changed[1].images.shape == (4, 6, 4, 3)
-    assert same(changed[3], plain[3])
-    with Feed(examples((10, 1)), make, batch=4, seed=3, workers=2) as feed:
-        smaller = [feed.batch(8, 4), feed.batch(8, 2), feed.batch(8, 2)]
-    assert smaller[1].names + smaller[2].names == plain[1].names
+def test_a_new_feed_of_another_size_loses_no_picture():
+    plain, other = taken(3), taken(1, size=(6, 4), first=4)
+    assert other[0].names == plain[1].names
+    assert other[0].images.shape == (4, 6, 4, 3)
 
 
 def test_varied_sizes_belong_to_the_batch():
@@ -135,7 +129,7 @@ def test_an_error_in_a_worker_reaches_the_loop():
         raise BadInput(f"{example.name} cannot be read.")
 
     with (
-        Feed(examples((4, 1)), broken, batch=2, seed=0) as feed,
+        Feed(examples((4, 1)), broken, batch=2, size=8, seed=0) as feed,
         pytest.raises(BadInput, match="0-"),
     ):
         feed.batch(8)
@@ -153,7 +147,7 @@ def test_numbers_that_make_no_sense(options, message):
     with pytest.raises(BadInput, match=message):
         taken(1, **options)
     with pytest.raises(BadInput, match="no pictures"):
-        Feed(Examples((), ()), make, batch=1, seed=0)
+        Feed(Examples((), ()), make, batch=1, size=8, seed=0)
 
 
 def batch_of(images, truth):

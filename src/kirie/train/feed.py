@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 import multiprocessing
-import os
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 import torch
 
+from .._machine import cores
 from ..errors import BadInput
 from .batch import NO_CLASS, Batch
 from .making import Made, Make, Maker, Size, made_here, set_up
@@ -42,23 +43,22 @@ class Varied:
     least: int = 256
     most: int = 2304
     multiple: int = 32
+    seed: int = 0
 
-    def of(self, seed: int, first: int) -> Size:
+    def __call__(self, first: int) -> Size:
         """(height, width) of the global batch that begins with that number."""
-        rng = np.random.default_rng((seed, first, 2))  # 2: another stream than pictures and orders
+        rng = np.random.default_rng(
+            (self.seed, first, 2)
+        )  # 2: another stream than pictures and orders
         height, width = rng.integers(self.least, self.most, 2, endpoint=True)
         step = self.multiple
         return max(step, int(height) // step * step), max(step, int(width) // step * step)
 
 
-Sizes = int | Size | Varied
-
-
 @dataclass(slots=True)
 class _Ordered:
-    """A batch being made: the first number of the global batch, that of this process's part, and the parts."""
+    """A batch being made: the number of its first picture, and the parts."""
 
-    start: int
     first: int
     futures: list[Future[Made]] | list[Future[list[Made]]]
 
@@ -72,6 +72,7 @@ class Feed:
         make: Make,
         *,
         batch: int,
+        size: int | Size | Callable[[int], Size],
         seed: int,
         first: int = 0,
         rank: int = 0,
@@ -85,6 +86,7 @@ class Feed:
             examples: what to draw from.
             make: `(example, generator, (height, width)) → (name, image, truth, class)`, the augmentation of a recipe.
             batch: pictures of a global batch: of all processes together.
+            size: of the pictures: both sides, (height, width), or what gives it for the first number of a global batch.
             seed: of the order and of every picture.
             first: the running number to begin with: how many pictures all processes have seen before.
             rank: which of the processes this is.
@@ -103,15 +105,18 @@ class Feed:
             raise BadInput(
                 f"rank is {rank}, but must be from 0 to {ranks - 1}, as ranks is {ranks}."
             )
+        if batch < 1 or batch % ranks:
+            raise BadInput(
+                f"A batch of {batch} pictures cannot be divided among {ranks} processes: choose a multiple of {ranks}."
+            )
         if workers is not None and workers < 1:
             raise BadInput(f"workers is {workers}, but must be at least 1.")
         self._maker = Maker(examples, make, seed)
-        self._batch, self._seed, self._next = batch, seed, first
+        self._batch, self._size, self._next = batch, size, first
         self._rank, self._ranks = rank, ranks
-        self._workers = workers or min(_cores(), MOST)
+        self._workers = workers or min(cores(), MOST)
         self._processes = processes
         self._pool: Executor = self._started()
-        self._asked: tuple[Sizes, int] | None = None
         self._waiting: deque[_Ordered] = deque()
 
     def _started(self) -> Executor:
@@ -134,30 +139,14 @@ class Feed:
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def batch(self, size: Sizes, count: int | None = None) -> Batch:
+    def batch(self) -> Batch:
         """This process's part of the next global batch.
 
-        What was made ahead at another size is dropped and made again from the same numbers: a batch depends on its number and
-        on what is asked for here, never on what was asked for before.
-
-        Args:
-            size: of the pictures: both sides, (height, width), or `Varied` for one drawn for each batch.
-            count: pictures of the global batch from now on; None: as the feed was told.
-
         Raises:
-            BadInput: the batch does not divide among the processes, or a picture cannot be read.
+            BadInput: a picture cannot be read.
         """
-        count = count or self._batch
-        if count < 1 or count % self._ranks:
-            raise BadInput(
-                f"A batch of {count} pictures cannot be divided among {self._ranks} processes: choose a multiple of "
-                f"{self._ranks}."
-            )
-        if self._asked != (size, count):
-            self._drop()
-            self._asked = size, count
         while len(self._waiting) < AHEAD:
-            self._waiting.append(self._order(size, count))
+            self._waiting.append(self._order())
         ordered = self._waiting.popleft()
         made: list[Made] = []
         for future in ordered.futures:
@@ -165,36 +154,21 @@ class Feed:
             made.extend([result] if isinstance(result, Made) else result)
         return _stacked(made, ordered.first)
 
-    def _drop(self) -> None:
-        if self._waiting:
-            self._next = self._waiting[0].start
-        for ordered in self._waiting:
-            for future in ordered.futures:
-                future.cancel()
-        self._waiting.clear()
-
-    def _order(self, size: Sizes, count: int) -> _Ordered:
-        start, part = self._next, count // self._ranks
+    def _order(self) -> _Ordered:
+        start, part = self._next, self._batch // self._ranks
+        self._next += self._batch
         first = start + part * self._rank
-        numbers = range(first, first + part)
-        self._next += count
-        if isinstance(size, Varied):
-            size = size.of(self._seed, start)
-        elif isinstance(size, int):
-            size = size, size
+        numbers, size = range(first, first + part), self._at(start)
         if not self._processes:
-            return _Ordered(
-                start, first, [self._pool.submit(self._maker, n, size) for n in numbers]
-            )
+            return _Ordered(first, [self._pool.submit(self._maker, n, size) for n in numbers])
         share = math.ceil(part / self._workers)  # fewer, larger messages between processes
         chunks = [numbers[at : at + share] for at in range(0, part, share)]
-        return _Ordered(start, first, [self._pool.submit(made_here, c, size) for c in chunks])
+        return _Ordered(first, [self._pool.submit(made_here, c, size) for c in chunks])
 
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    def _at(self, start: int) -> Size:
+        if callable(self._size):
+            return self._size(start)
+        return (self._size, self._size) if isinstance(self._size, int) else self._size
 
 
 def _stacked(made: list[Made], first: int) -> Batch:

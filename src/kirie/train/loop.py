@@ -19,13 +19,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from ..errors import KirieError
 from . import augment, optim, state, validate
+from .cache import Pictures
 from .feed import Feed, Varied
 from .history import History
 from .progress import Progress, duration
@@ -66,7 +67,7 @@ def train(plan: Plan, progress: Progress | None = None) -> Outcome:
     plan.out.mkdir(parents=True, exist_ok=True)
     run = open_run(plan, progress.line)
     with _Loop(run, progress) as loop, _interruptible(run), progress:
-        while run.share < 1 and not run.stop and not loop.ended:
+        while run.share < 1 and not loop.stopped and not loop.ended:
             loop.step()
         return loop.finish()
 
@@ -97,8 +98,11 @@ class _Loop:
     def __init__(self, run: Run, progress: Progress) -> None:
         self.run, self.progress = run, progress
         self.ended = False  # by patience
+        self.stopped = False  # by a signal to one of the processes: all have agreed
+        self._besides = 0.0  # seconds since the last update that went elsewhere
         self._feed: Feed | None = None
         self._phase: Phase | None = None
+        self._pictures = Pictures(run.train.task, run.train.labels, run.train.classes)
         self._clock = self._saved = time.monotonic()
         self._began = run.share, time.monotonic()
         self._losses: list[dict[str, float]] = []
@@ -114,7 +118,7 @@ class _Loop:
                 upto=run.progressed.updates,
             )
 
-    def __enter__(self) -> _Loop:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -146,18 +150,17 @@ class _Loop:
         state.seed_update(run.plan.seed, p.updates, run.accelerator.process_index)
         optim.training(run.net, r)
         optim.set_rates(run.optimiser, r, p.updates, run.share)
-        size = Varied(*r.varied) if r.varied else phase.size
-        totals: dict[str, Tensor] = {}
+        terms: dict[str, list[Tensor]] = {}
         names: list[list[str]] = []
         for part in range(r.accumulate):
-            batch = feed.batch(size, phase.batch)
+            batch = feed.batch()
             names.append(batch.names)
             last = part == r.accumulate - 1
             # The processes exchange their gradients once in an update.
             with nullcontext() if last else run.accelerator.no_sync(run.learner):
                 for name, term in self._backward(batch).items():
-                    totals.setdefault(name, []).append(term)  # type: ignore[attr-defined, arg-type]
-        told = self._agreed({k: torch.stack(v) for k, v in totals.items()}, names)  # type: ignore[arg-type]
+                    terms.setdefault(name, []).append(term)
+        told = self._agreed({name: torch.stack(each) for name, each in terms.items()}, names)
         if r.clip:
             run.accelerator.clip_grad_norm_(run.net.parameters(), r.clip)
         run.optimiser.step()
@@ -169,24 +172,25 @@ class _Loop:
         return told
 
     def _fed(self, phase: Phase) -> Feed:
-        """The feed of a phase: another augmentation needs another."""
-        run = self.run
-        before = self._phase
-        if self._feed is not None and before is not None:
-            if before.augmentation_arguments == phase.augmentation_arguments:
+        """The feed of a phase."""
+        run, r = self.run, self.run.recipe
+        if self._feed is not None:
+            if phase == self._phase:
                 return self._feed
             self._feed.__exit__(None, None, None)
-        make = augment.get(run.recipe.augmentation, run.train, **phase.augmentation_arguments)
+        arguments = phase.augmentation_arguments
+        make = augment.get(r.augmentation, run.train, pictures=self._pictures, **arguments)
         self._phase = phase
         self._feed = Feed(
             run.train,
             make,
             batch=phase.batch,
+            size=Varied(*r.varied, seed=run.plan.seed) if r.varied else phase.size,
             seed=run.plan.seed,
             first=run.progressed.pictures,
             rank=run.accelerator.process_index,
             ranks=run.accelerator.num_processes,
-            workers=run.recipe.workers or None,
+            workers=r.workers or None,
         )
         return self._feed
 
@@ -213,8 +217,8 @@ class _Loop:
         """
         run, p = self.run, self.run.progressed
         now = time.monotonic()
-        elapsed = p.elapsed + min(now - self._clock, LONGEST_UPDATE)
-        self._clock = now
+        elapsed = p.elapsed + self._besides + min(now - self._clock, LONGEST_UPDATE)
+        self._clock, self._besides = now, 0.0
         each = torch.stack([*terms.values()]).sum(0)  # (accumulate,)
         bad = [
             name
@@ -227,8 +231,7 @@ class _Loop:
         if run.accelerator.num_processes > 1:
             told = run.accelerator.gather(told.float().to(run.accelerator.device)).double().cpu()
         p.elapsed = float(told[:, -1].max())
-        if bool(told[:, -2].any()) and not run.stop:
-            run.stop = "another process"
+        self.stopped = bool(told[:, -2].any())
         means = dict(zip(terms, told[:, :-2].mean(0).tolist(), strict=True))
         if not math.isfinite(sum(means.values())):
             self._refuse(bad, means)
@@ -241,8 +244,8 @@ class _Loop:
         wrong = ", ".join(name for name, value in means.items() if not math.isfinite(value))
         more = f" and {len(every) - NAMED} more" if len(every) > NAMED else ""
         raise NotFinite(
-            f"The loss ({wrong}) became {sum(means.values())} in update {self.run.progressed.updates + 1}, in a batch of: "
-            f"{', '.join(every[:NAMED])}{more}. Look at these files, set a lower learning_rate, clip=1 or precision=fp32; the "
+            f"The loss ({wrong}) is {sum(means.values())} at update {self.run.progressed.updates + 1}, in a batch of: "
+            f"{', '.join(every[:NAMED])}{more}. Look at these files; or set a lower learning_rate, clip=1 or precision=fp32. The "
             "last checkpoint stands, and --resume goes on from it."
         )
 
@@ -318,14 +321,13 @@ class _Loop:
         numbers = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
         best = "the best so far" if is_best else "not better"
         self.progress.line(f"validation after update {p.updates}: {numbers} ({best})")
-        took = time.monotonic() - started
-        p.elapsed += took
         self._clock = time.monotonic()
+        self._besides += self._clock - started
 
     def finish(self) -> Outcome:
         """The last report, validation and files."""
         run, p = self.run, self.run.progressed
-        if not run.stop:
+        if not self.stopped:
             self._report()
             self._validate()
             run.write("last.safetensors")
@@ -333,10 +335,10 @@ class _Loop:
         run.accelerator.wait_for_everyone()
         best = p.best[1] if p.best else 0
         loss = self._loss if not self._losses else sum(self._losses[-1].values())
-        done = Outcome(not run.stop, p.updates, p.pictures, p.elapsed, loss, best, p.scores)
-        if run.stop:
+        done = Outcome(not self.stopped, p.updates, p.pictures, p.elapsed, loss, best, p.scores)
+        if self.stopped:
             self.progress.line(
-                f"interrupted by {run.stop} after update {p.updates}; the checkpoint is saved. Go on with: {run.plan.again}"
+                f"interrupted by {run.stop or 'another process'} after update {p.updates}; the checkpoint is saved. Go on with: {run.plan.again}"
             )
             return done
         if run.accelerator.is_main_process:

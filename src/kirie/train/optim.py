@@ -101,7 +101,7 @@ def freeze(net: nn.Module, prefixes: tuple[str, ...]) -> int:
                 f"Nothing to freeze begins with {prefix!r}: the network's parts are {', '.join(parts)}."
             )
         for name in found:
-            net.get_parameter(name).requires_grad_(requires_grad=False)
+            net.get_parameter(name).requires_grad = False
         count += len(found)
     return count
 

@@ -65,13 +65,13 @@ class Polygons:
                 np.maximum(union, _piece(piece, self, FINE), out=union)
         return union
 
-    def label_map(self, classes: Sequence[str]) -> NDArray[np.uint8]:
-        """The class number of each pixel: (H, W); 255 where it is to be ignored, 0 where nothing is annotated.
+    def label_map(self, classes: Sequence[str]) -> NDArray[np.int16]:
+        """The class number of each pixel: (H, W) int16; 255 where it is to be ignored, 0 where nothing is annotated.
 
         A later annotation lies over an earlier one, as both formats mean it.
         """
         numbers = {name: number for number, name in enumerate(classes)}
-        labels = np.zeros(self.size, np.uint8)
+        labels = np.zeros(self.size, np.int16)
         for piece in self.pieces:
             ignored = piece.label.lower() in IGNORED
             labels[_piece(piece, self, 1) >= 128] = 255 if ignored else numbers[piece.label]

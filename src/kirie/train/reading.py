@@ -49,8 +49,8 @@ class Labels:
     classes: tuple[str, ...] = ()
 
     def applied(self, stored: NDArray[Any]) -> NDArray[Any]:
-        """Stored numbers (H, W), uint8 or uint16 → labels, uint8, or int16 where there are numbers above 255."""
-        numbers = stored.astype(np.int32)
+        """Stored numbers (H, W), uint8 or uint16 → labels, int16."""
+        numbers = stored.astype(np.int16)
         void = numbers == VOID
         for each in self.ignored:
             void |= numbers == each
@@ -58,7 +58,7 @@ class Labels:
             void |= numbers == 0
             numbers -= 1
         numbers[void] = VOID
-        return numbers.astype(np.uint8 if numbers.max(initial=0) <= 255 else np.int16)
+        return numbers
 
 
 def picture(path: Path) -> NDArray[np.uint8]:
@@ -87,7 +87,7 @@ def grey(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
 def truth(
     example: Example, task: Task, labels: Labels, classes: Sequence[str] = ()
 ) -> NDArray[Any]:
-    """The truth of a picture: (H, W) uint8 0…255, or a label map, uint8 or int16, 255 where it does not count.
+    """The truth of a picture: (H, W) uint8 0…255, or a label map, int16, 255 where it does not count.
 
     A mask that holds nothing above 1 is taken as 0 and 1; 16 bits are brought to 8.
     """

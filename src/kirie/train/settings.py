@@ -5,17 +5,18 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from difflib import get_close_matches
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from ..errors import BadInput
+from ..spec import Preparation, Procedure, ReadOut
 from .recipe import Recipe, Size
 
 __all__ = ["changed", "combinations", "parse", "with_settings"]
 
+PARTS = (Preparation, ReadOut, Procedure)
 LENGTHS = ("epochs", "steps", "minutes")
 
 
@@ -58,13 +59,12 @@ def _put(values: dict[str, Any], recipe: Recipe, name: str, text: str) -> None:
     now = values.get(first, getattr(recipe, first))
     if isinstance(now, dict):
         values[first] = {**now, rest: _plain(text)}
-    elif is_dataclass(now) and rest in _kinds(type(now)):
+    elif isinstance(now, PARTS) and rest in _kinds(type(now)):
         values[first] = replace(now, **{rest: parse(name, _kinds(type(now))[rest], text)})
     else:
         raise BadInput(f"{first} has no field {rest!r}.")
 
 
-@cache
 def _kinds(kind: type) -> dict[str, Any]:
     """Field → annotation of a dataclass."""
     hints = get_type_hints(kind)

@@ -6,14 +6,14 @@ from difflib import get_close_matches
 
 from ...errors import BadInput
 from ..recipe import Recipe
-from . import birefnet, inspyrenet, segformer
+from . import basnet, birefnet, finetune, inspyrenet, isnet, mini, segformer, u2net
 from .basnet import BASNET
 from .finetune import FINETUNE
 from .isnet import ISNET, ISNET_ENCODER
 from .mini import MINI
 from .u2net import U2NET, U2NETP
 
-__all__ = ["RECIPES", "get"]
+__all__ = ["RECIPES", "about", "get"]
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
@@ -45,3 +45,11 @@ def get(name: str) -> Recipe:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise BadInput(f"Unknown recipe {name!r}.{hint} `kirie train list` lists all.")
     return RECIPES[name]
+
+
+def about(name: str) -> str:
+    """What the recipe's file says of it: the command, how long it takes, and which scores are reported."""
+    for module in (basnet, birefnet, finetune, inspyrenet, isnet, mini, segformer, u2net):
+        if RECIPES[name] in (getattr(module, each) for each in module.__all__):
+            return (module.__doc__ or "").strip()
+    return RECIPES[name].about
