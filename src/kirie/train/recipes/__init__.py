@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from ...errors import BadInput
 from ..recipe import Recipe
-from . import basnet, finetune, isnet, mini, u2net
+from . import basnet, birefnet, finetune, inspyrenet, isnet, mini, segformer, u2net
 from .basnet import BASNET
 from .finetune import FINETUNE
 from .isnet import ISNET, ISNET_ENCODER
@@ -16,7 +16,21 @@ from .u2net import U2NET, U2NETP
 __all__ = ["RECIPES", "about", "get"]
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (U2NET, U2NETP, ISNET_ENCODER, ISNET, BASNET, FINETUNE, MINI)
+    recipe.name: recipe
+    for recipe in (
+        *(U2NET, U2NETP, ISNET_ENCODER, ISNET, BASNET),
+        *(inspyrenet.RES2NET50, inspyrenet.SWIN_B),
+        *(
+            birefnet.DIS,
+            birefnet.HRSOD,
+            birefnet.COD,
+            birefnet.GENERAL,
+            birefnet.MATTING,
+            birefnet.LITE,
+        ),
+        *(segformer.ADE20K, segformer.CITYSCAPES),
+        *(FINETUNE, MINI),
+    )
 }
 
 
@@ -35,7 +49,7 @@ def get(name: str) -> Recipe:
 
 def about(name: str) -> str:
     """What the recipe's file says of it: the command, how long it takes, and which scores are reported."""
-    for module in (basnet, finetune, isnet, mini, u2net):
+    for module in (basnet, birefnet, finetune, inspyrenet, isnet, mini, segformer, u2net):
         if RECIPES[name] in (getattr(module, each) for each in module.__all__):
             return (module.__doc__ or "").strip()
     return RECIPES[name].about
