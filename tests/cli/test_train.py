@@ -74,6 +74,11 @@ def test_what_is_wrong_is_said_without_a_traceback(arguments, said, capsys, tmp_
     assert "Traceback" not in told.err
 
 
+def test_data_are_checked(photos, capsys):
+    assert main(["train", "check", str(photos)]) == 0
+    assert "12 pictures with a truth: no fault found" in capsys.readouterr().out
+
+
 def test_fine_tuned_and_used(photos, tmp_path, capsys):
     out = tmp_path / "run"
     command = ["train", "finetune", "--init", "kirie-mini", "--data", f"{photos}:2"]

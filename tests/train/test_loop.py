@@ -156,15 +156,13 @@ def label_root(tmp_path_factory):
     ],
     ids=["plain", "accumulated", "epochs", "varied"],
 )
-def test_an_interrupted_run_ends_with_the_same_bits(go, tmp_path, stop_at, monkeypatch, recipe, at):
+def test_an_interrupted_run_ends_with_the_same_bits(go, tmp_path, stop_at, recipe, at):
     whole = go(recipe, "whole", val_split=0.1)
-    with monkeypatch.context():
-        stop_at(at)
-        first = go(recipe, "parts", val_split=0.1)
+    stop_at(at)
+    first = go(recipe, "parts", val_split=0.1)
     assert not first.finished
     assert 0 < first.updates < whole.updates
     assert not (tmp_path / "parts" / "last.safetensors").exists()
-    monkeypatch.undo()
     parts = go(recipe, "parts", val_split=0.1, resume=True)
     assert (parts.updates, parts.pictures, parts.scores) == (
         whole.updates,
@@ -178,12 +176,11 @@ def test_an_interrupted_run_ends_with_the_same_bits(go, tmp_path, stop_at, monke
     assert losses[0] == losses[1]
 
 
-def test_random_depth_goes_on_as_well(go, tmp_path, stop_at, monkeypatch, label_root):
+def test_random_depth_goes_on_as_well(go, tmp_path, stop_at, label_root):
     data = ((str(label_root), 1.0),)
     go(SEMANTIC, "whole", data=data)
     stop_at(2)
     go(SEMANTIC, "parts", data=data)
-    monkeypatch.undo()
     torch.manual_seed(99)  # whatever else was drawn
     go(SEMANTIC, "parts", data=data, resume=True)
     assert same(tmp_path / "whole" / "last.safetensors", tmp_path / "parts" / "last.safetensors")

@@ -234,7 +234,8 @@ def test_a_history_goes_on_after_the_checkpoint(tmp_path):
     second.add({"update": 4, "validation": {"MAE": 0.5}})
     lines = (tmp_path / "history.csv").read_text().splitlines()
     assert len(lines) == 5
-    assert lines[-1].startswith("4,") and lines[-1].endswith(",0.5")
+    assert lines[-1].startswith("4,")
+    assert lines[-1].endswith(",0.5")
     assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 4
 
 
