@@ -250,7 +250,7 @@ def test_a_loss_that_is_not_finite_names_the_pictures(go, tmp_path, monkeypatch)
         return {k: v * (float("nan") if batch.first >= 8 else 1.0) for k, v in terms.items()}
 
     monkeypatch.setattr(loop._Loop, "_backward", broken)
-    with pytest.raises(loop.NotFinite, match=r"at update 3, in a batch of: (pet_\d+, ){3}pet_\d+"):
+    with pytest.raises(loop.NotFinite, match=r"at step 3, in a batch of: (pet_\d+, ){3}pet_\d+"):
         go(replace(RECIPE, save_every=0.0))
     assert state.read(tmp_path / "out")["progressed"]["updates"] == 2
 

@@ -185,7 +185,7 @@ class _Loop:
             run.train,
             make,
             batch=phase.batch,
-            size=Varied(*r.varied, seed=run.plan.seed) if r.varied else phase.size,
+            size=Varied(*r.varied[:3], run.plan.seed) if r.varied else phase.size,
             seed=run.plan.seed,
             first=run.progressed.pictures,
             rank=run.accelerator.process_index,
@@ -244,8 +244,8 @@ class _Loop:
         wrong = ", ".join(name for name, value in means.items() if not math.isfinite(value))
         more = f" and {len(every) - NAMED} more" if len(every) > NAMED else ""
         raise NotFinite(
-            f"The loss ({wrong}) is {sum(means.values())} at update {self.run.progressed.updates + 1}, in a batch of: "
-            f"{', '.join(every[:NAMED])}{more}. Look at these files; or set a lower learning_rate, clip=1 or precision=fp32. The "
+            f"The loss ({wrong}) is {sum(means.values())} at step {self.run.progressed.updates + 1}, in a batch of: "
+            f"{', '.join(every[:NAMED])}{more}. Look at these files, or try a lower learning_rate, clip=1 or precision=fp32. The "
             "last checkpoint stands, and --resume goes on from it."
         )
 
