@@ -330,6 +330,9 @@ def test_the_truth_is_shown_to_an_encoder(go, tmp_path, data_root):
         batch=1,
         size=(64, 64),
     )
+    with pytest.raises(BadInput, match="batch=2 or more"):
+        go(recipe, "small")
+    recipe = replace(recipe, batch=2)
     done = go(recipe, val_split=0.02)
     assert 0 <= done.scores["MAE"] <= 1
 
