@@ -5,8 +5,9 @@ import pytest
 
 cv2 = pytest.importorskip("cv2")
 
-from kirie.train import augment, data  # noqa: E402
 from kirie.train.data import Data, Sample  # noqa: E402
+
+from kirie.train import augment, data  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

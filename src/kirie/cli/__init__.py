@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
     for command in (cut, segment, eval, train, models, doctor):
         command.add(commands)
-    given = parser.parse_args(completed(sys.argv[1:] if arguments is None else arguments))
+    given = parser.parse_args(
+        train.joined(completed(sys.argv[1:] if arguments is None else arguments))
+    )
     if "run" not in given:
         parser.print_help()
         return 2

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput, MissingExtra
+from . import train_check
 from ._fetching import add_options, fetching
 
 if TYPE_CHECKING:
     from ..train.recipe import Recipe
 
-__all__ = ["add"]
+__all__ = ["add", "joined"]
 
 DESCRIPTION = """Train or fine-tune a network.
 
@@ -43,9 +44,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("recipe", metavar="RECIPE", help="how; or list, show or check")
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="of the recipe to show, or of the data to check"
-    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of the recipe to show")
     parser.add_argument(
         "--data",
         action="append",
@@ -64,6 +63,20 @@ def add(commands: Any) -> None:
     _add_how(parser)
     add_options(parser)
     parser.set_defaults(run=run)
+    checker = commands.add_parser(
+        "train check",
+        prog="kirie train check",
+        description="List what is wrong with pictures and masks, before hours are spent on them.",
+    )
+    train_check.add_arguments(checker)
+    checker.set_defaults(run=train_check.run)
+
+
+def joined(arguments: list[str]) -> list[str]:
+    """`train check` is a command of its own, with other options than training."""
+    if arguments[:2] == ["train", "check"]:
+        return ["train check", *arguments[2:]]
+    return arguments
 
 
 def _add_how(parser: Any) -> None:
@@ -96,13 +109,11 @@ def _add_how(parser: Any) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Train, or list, show, check."""
+    """Train, or list, or show."""
     if given.recipe == "list":
         return _list()
     if given.recipe == "show":
         return _show(given.names)
-    if given.recipe == "check":
-        return _check(given)
     if given.names:
         raise BadInput(
             f"What is {given.names[0]!r}? Data go with --data: kirie train {given.recipe} --data {given.names[0]} --out run"
@@ -133,13 +144,6 @@ def _show(names: list[str]) -> int:
 
 def _told(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _check(given: argparse.Namespace) -> int:
-    _need()
-    from ..train.check import check_command
-
-    return check_command(given)
 
 
 def _need() -> None:
@@ -175,7 +179,7 @@ def _train(given: argparse.Namespace) -> int:
         plan = Plan(
             recipe=recipe,
             out=given.out,
-            data=tuple(_weighted(text) for text in given.data),
+            data=tuple(train_check.weighted(text) for text in given.data),
             val=tuple(given.val),
             val_split=given.val_split,
             seed=given.seed,
@@ -209,17 +213,6 @@ def _recipe(given: argparse.Namespace) -> Recipe:
         recipe = begun
     settings = [*given.set, *([f"init={given.init}"] if given.init else [])]
     return with_settings(recipe, settings)
-
-
-def _weighted(text: str) -> tuple[str, float]:
-    """`PATH` or `PATH:WEIGHT`; a path that exists as it stands has no weight."""
-    path, colon, weight = text.rpartition(":")
-    if not colon or Path(text).exists():
-        return text, 1.0
-    try:
-        return path, float(weight)
-    except ValueError:
-        return text, 1.0
 
 
 def _again() -> str:

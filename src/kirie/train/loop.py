@@ -24,8 +24,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from ..errors import KirieError
+from ..errors import BadInput, KirieError, OutOfMemory
 from . import augment, optim, state, validate
+from .batch import Batch
 from .cache import Pictures
 from .feed import Feed, Varied
 from .history import History
@@ -90,6 +91,25 @@ def _interruptible(run: Run) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _explained(batch: Batch) -> Iterator[None]:
+    """What a user can do about PyTorch's own refusals."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(
+            f"The device's memory does not hold a step of {len(batch.names)} pictures of {tuple(batch.images.shape[1:3])}: set a "
+            "smaller batch with accumulate, checkpointing=true, precision=bf16 or a smaller size."
+        ) from error
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise BadInput(
+            f"A batch of {len(batch.names)} pictures of {tuple(batch.images.shape[1:3])} leaves one number in a channel, of which "
+            "BatchNorm can take no statistics: set batch=2 or more, a larger size, or freeze_norms=true."
+        ) from error
 
 
 class _Loop:
@@ -158,7 +178,9 @@ class _Loop:
             last = part == r.accumulate - 1
             # The processes exchange their gradients once in an update.
             with nullcontext() if last else run.accelerator.no_sync(run.learner):
-                for name, term in self._backward(batch).items():
+                with _explained(batch):
+                    found = self._backward(batch)
+                for name, term in found.items():
                     terms.setdefault(name, []).append(term)
         told = self._agreed({name: torch.stack(each) for name, each in terms.items()}, names)
         if r.clip:
@@ -180,12 +202,16 @@ class _Loop:
             self._feed.__exit__(None, None, None)
         arguments = phase.augmentation_arguments
         make = augment.get(r.augmentation, run.train, pictures=self._pictures, **arguments)
+        size: Any = phase.size
+        if r.varied:
+            least, most, multiple = r.varied
+            size = Varied(least, most, multiple, run.plan.seed)
         self._phase = phase
         self._feed = Feed(
             run.train,
             make,
             batch=phase.batch,
-            size=Varied(*r.varied, seed=run.plan.seed) if r.varied else phase.size,
+            size=size,
             seed=run.plan.seed,
             first=run.progressed.pictures,
             rank=run.accelerator.process_index,
@@ -194,7 +220,7 @@ class _Loop:
         )
         return self._feed
 
-    def _backward(self, batch: Any) -> dict[str, Tensor]:
+    def _backward(self, batch: Batch) -> dict[str, Tensor]:
         """Forward and backward of one batch; the terms of its loss, detached."""
         run, r = self.run, self.run.recipe
         targets = batch.targets(run.accelerator.device)
@@ -244,8 +270,8 @@ class _Loop:
         wrong = ", ".join(name for name, value in means.items() if not math.isfinite(value))
         more = f" and {len(every) - NAMED} more" if len(every) > NAMED else ""
         raise NotFinite(
-            f"The loss ({wrong}) is {sum(means.values())} at update {self.run.progressed.updates + 1}, in a batch of: "
-            f"{', '.join(every[:NAMED])}{more}. Look at these files; or set a lower learning_rate, clip=1 or precision=fp32. The "
+            f"The loss ({wrong}) is {sum(means.values())} at step {self.run.progressed.updates + 1}, in a batch of: "
+            f"{', '.join(every[:NAMED])}{more}. Look at these files, or try a lower learning_rate, clip=1 or precision=fp32. The "
             "last checkpoint stands, and --resume goes on from it."
         )
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from .. import weights, zoo
-from ..errors import BadInput, UnknownModel
+from ..errors import BadInput, FetchFailed, Offline, UnknownModel
 from ..nn.build import ARCHITECTURES, build
 from ..spec import ModelCard, ReadOut
 from .recipe import Recipe
@@ -60,7 +60,12 @@ def start(
             f"The recipe {recipe.name} goes on from a checkpoint: name one with --init, such as --init kirie-mini."
         )
     filled = recipe.backbone_weights or None
-    net = build(recipe.network, backbone_weights=filled, **recipe.arguments)
+    try:
+        net = build(recipe.network, backbone_weights=filled, **recipe.arguments)
+    except (Offline, FetchFailed) as error:
+        raise type(error)(
+            f"{error} To start from random weights instead: --set backbone_weights="
+        ) from error
     return Started(_with_objective(recipe), net, None)
 
 

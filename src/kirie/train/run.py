@@ -37,7 +37,7 @@ class Plan:
 
     recipe: Recipe
     out: Path
-    data: tuple[tuple[str, float], ...]
+    data: tuple[tuple[str | Path, float], ...]
     val: tuple[str, ...] = ()
     val_split: float = 0.0
     seed: int = 0

@@ -1,10 +1,10 @@
 """BASNet as the paper trains it (CVPR 2019).
 
-    kirie train basnet --data DUTS-TR --out OUT --set backbone_weights=resnet34
+    kirie train basnet --data DUTS-TR --out OUT
 
 Published: DUTS-TR with its mirrored copies, 256×256, random crops of 224×224, the hybrid loss (cross-entropy, 1 − SSIM, 1 − IoU) of
 all eight maps with weight 1, Adam at 1e-3 without decay or schedule, batch 8, about 400 000 steps: 125 hours on a GTX 1080
-Ti; the encoder starts from an ImageNet ResNet-34. Reported on DUTS-TE: MAE 0.047, largest F-measure 0.860.
+Ti; there the encoder starts from an ImageNet ResNet-34, here from random weights or those of --init. Reported on DUTS-TE: MAE 0.047, largest F-measure 0.860.
 """
 
 from __future__ import annotations
