@@ -132,7 +132,7 @@ def test_an_error_in_a_worker_reaches_the_loop():
         Feed(examples((4, 1)), broken, batch=2, size=8, seed=0) as feed,
         pytest.raises(BadInput, match="0-"),
     ):
-        feed.batch(8)
+        feed.batch()
 
 
 @pytest.mark.parametrize(

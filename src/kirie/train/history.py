@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadInput
+from ..errors import MissingExtra
 
 __all__ = ["History"]
 
@@ -83,7 +83,5 @@ def _events(folder: Path, upto: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise BadInput(
-            "--tensorboard needs tensorboard, which is not installed: pip install tensorboard; history.csv holds the same."
-        ) from error
+        raise MissingExtra("tensorboard", "--tensorboard") from error
     return SummaryWriter(str(folder), purge_step=upto + 1 if upto else None)

@@ -1,7 +1,7 @@
 """Which pictures show the same, whatever they are called: exact copies, other sizes and formats, mirrored ones.
 
-A picture's print is the sign of its 63 lowest frequencies (a perceptual hash: Zauner 2010), and a small grey view of it. Prints
-that differ in few signs are candidates; the small views decide.
+A picture's print is the sign of its 63 lowest frequencies (a perceptual hash: Zauner 2010), and a small view of it. Prints that
+differ in few signs are candidates; the small views, in colour, decide.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 __all__ = ["Likeness", "Print", "alike", "print_of"]
 
-SIDE, LOW = 32, 8  # of the view, and of the block of its frequencies
+SIDE, LOW = 32, 8  # of the grey picture whose frequencies are taken, and of the block of them
+VIEW = 16  # of the small view
 DIFFERENT = 10  # signs of 64 that candidates may differ in
 LIKE = 0.985  # least correlation of two views of one picture
 FLAT = 2.0  # levels of deviation below which a view shows nothing to compare
@@ -23,7 +24,7 @@ ROWS = 512  # prints that are compared with all others at once
 
 
 class Print(NamedTuple):
-    """bits: 64 signs. mirrored: those of the mirrored picture. view: (32, 32) float32, mean 0 and length 1; zeros if flat."""
+    """bits: 64 signs. mirrored: those of the mirrored picture. view: (16, 16, 3) float32, mean 0 and length 1; zeros if flat."""
 
     bits: np.uint64
     mirrored: np.uint64
@@ -40,18 +41,17 @@ class Likeness(NamedTuple):
 
 def print_of(rgb: NDArray[np.uint8]) -> Print:
     """The print of a picture (H, W, 3)."""
-    grey: Any = cv2.cvtColor(
-        cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY
-    )
-    view = grey.astype(np.float32)
-    deviation = float(view.std())
+    small: Any = cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    view = cv2.resize(small, (VIEW, VIEW), interpolation=cv2.INTER_AREA).astype(np.float32)
+    flat = float(grey.std()) < FLAT
     view -= view.mean()
-    unit = view / np.linalg.norm(view) if deviation >= FLAT else np.zeros_like(view)
-    return Print(_bits(view), _bits(np.ascontiguousarray(view[:, ::-1])), unit)
+    unit = np.zeros_like(view) if flat else view / np.linalg.norm(view)
+    return Print(_bits(grey), _bits(np.ascontiguousarray(grey[:, ::-1])), unit)
 
 
-def _bits(view: NDArray[np.float32]) -> np.uint64:
-    low = cv2.dct(view)[:LOW, :LOW].ravel()
+def _bits(grey: NDArray[np.float32]) -> np.uint64:
+    low = cv2.dct(grey)[:LOW, :LOW].ravel()
     signs = low > np.median(low[1:])
     signs[0] = False  # the mean says nothing of the content
     return np.packbits(signs).view(np.uint64)[0]

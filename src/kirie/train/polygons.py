@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,8 +24,7 @@ from ..errors import BadInput
 
 __all__ = ["Piece", "Polygons", "coco_pictures", "is_coco", "labelme_picture"]
 
-FINE = 4  # lines to a pixel along each side, of which an edge pixel's share is counted
-BITS = 4  # of OpenCV's coordinates behind the point
+FINE = 8  # lines to a pixel, by which the share of an edge pixel is counted
 BACKGROUND = ("_background_", "background")
 IGNORED = ("__ignore__", "ignore")
 CIRCLE = 72  # corners that stand for a circle
@@ -80,7 +78,6 @@ class Polygons:
 
 def _piece(piece: Piece, whole: Polygons, fine: int) -> Any:
     """One object: (H, W) uint8."""
-    height, width = whole.size
     if piece.runs:
         return _from_runs(piece.runs, whole)
     plane: Any = np.zeros(whole.size, np.uint8)
@@ -88,24 +85,49 @@ def _piece(piece: Piece, whole: Polygons, fine: int) -> Any:
         data, left, top = piece.stored
         part = image.numbers(data, displayed(whole.source))
         part = part[..., 0] if part.ndim == 3 else part
+        height, width = whole.size
         part = part[: max(0, height - top), : max(0, width - left)]
         plane[top : top + part.shape[0], left : left + part.shape[1]] = (part > 0) * np.uint8(255)
         return plane
     for ring in piece.rings:
         points = np.array(ring).reshape(-1, 2)
-        left, top = (max(0, math.floor(v)) for v in points.min(0))
-        right, bottom = (math.ceil(v) for v in points.max(0))
-        right, bottom = min(right, width), min(bottom, height)
-        if right <= left or bottom <= top:
-            continue
-        drawn = np.zeros(((bottom - top) * fine, (right - left) * fine), np.uint8)
-        places = (points - (left, top)) * fine - 0.5  # OpenCV's whole numbers are pixel centres
-        cv2.fillPoly(drawn, [np.rint(places * 2**BITS).astype(np.int32)], 255, cv2.LINE_8, BITS)
-        if fine > 1:
-            drawn = cv2.resize(drawn, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
+        limits = whole.size[::-1]
+        left, top = np.floor(points.min(0)).clip(0, limits).astype(int)
+        right, bottom = np.ceil(points.max(0)).clip(0, limits).astype(int)
         part = plane[top:bottom, left:right]
-        np.maximum(part, drawn, out=part)
+        np.maximum(part, _filled(points - (left, top), part.shape, fine), out=part)
     return plane
+
+
+def _filled(points: NDArray[np.float64], size: tuple[int, int], fine: int) -> NDArray[np.uint8]:
+    """What a ring (n, 2) encloses of a plane, by the even-odd rule: (H, W), 0…255.
+
+    Each row of pixels is crossed by `fine` lines; along a line the shares of pixels are exact.
+    """
+    height, width = size
+    x0, y0 = points.T * [[1.0], [fine]]
+    x1, y1 = np.roll(x0, -1), np.roll(y0, -1)
+    # Line k lies at k + 0.5; an edge crosses those from its upper end to before its lower one.
+    first = np.clip(np.ceil(np.minimum(y0, y1) - 0.5), 0, height * fine).astype(int)
+    last = np.clip(np.ceil(np.maximum(y0, y1) - 0.5), 0, height * fine).astype(int)
+    counts = np.maximum(last - first, 0)
+    edge = np.repeat(np.arange(len(points)), counts)
+    if not edge.size:
+        return np.zeros(size, np.uint8)
+    line = np.arange(edge.size) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
+    slope = (x1 - x0)[edge] / (y1 - y0)[edge]
+    place = np.clip(x0[edge] + slope * (line + 0.5 - y0[edge]), 0, width)
+    order = np.lexsort((place, line))
+    line, place = line[order] // fine, place[order]
+    sign = np.where(np.arange(edge.size) % 2, -1.0, 1.0)  # a line enters and leaves by turns
+    whole = np.floor(place).astype(int)
+    part = place - whole
+    steps = np.zeros((height, width + 2), np.float32)
+    np.add.at(steps, (line, whole), sign * (1 - part))
+    np.add.at(steps, (line, whole + 1), sign * part)
+    covered = np.cumsum(steps, axis=1, out=steps)[:, :width]
+    covered *= 255 / fine
+    return (covered + np.float32(0.5)).clip(0, 255).astype(np.uint8)
 
 
 def _from_runs(runs: tuple[int, ...], whole: Polygons) -> Any:
