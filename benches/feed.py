@@ -21,7 +21,14 @@ from kirie.train import augment, sources
 from kirie.train.cache import Pictures
 from kirie.train.feed import Feed
 
-USUAL = ("published-sod:320", "mini:256", "photo:512", "inspyrenet:384", "flip:1024", "birefnet:1024")
+USUAL = (
+    "published-sod:320",
+    "mini:256",
+    "photo:512",
+    "inspyrenet:384",
+    "flip:1024",
+    "birefnet:1024",
+)
 
 
 def main() -> None:
@@ -59,7 +66,9 @@ def ways(
     both = cores()
     composing = {"composites": 0.5, "empties": 0.05} if name == "mini" else {}
 
-    def epoch(pictures: Pictures, *, workers: int, processes: bool = False, epochs: int = 1):
+    def epoch(
+        pictures: Pictures, *, workers: int, processes: bool = False, epochs: int = 1
+    ) -> tuple[float, float]:
         make = augment.get(name, few, pictures=pictures, **composing)
         options = {"batch": 8, "size": side, "seed": 0, "workers": workers}
         with Feed(few, make, processes=processes, **options) as feed:
