@@ -94,7 +94,8 @@ def overfit(name: str, data: tuple[Path, Path], out: Path) -> dict[str, object]:
             val=(folder,),
             resume=bool(curve),
         )
-        train(plan, Progress(quiet=True))
+        if not train(plan, Progress(quiet=True)).finished:
+            raise SystemExit(f"{name}: interrupted")
         rows = [json.loads(line) for line in (out / name / "history.jsonl").open()]
         value = [row["validation"][measure] for row in rows if "validation" in row][-1]
         curve.append((steps, value))

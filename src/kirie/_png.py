@@ -7,15 +7,15 @@ of it; where it is not installed the standard library's does the same work more 
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ._threads import Helpers
 
 __all__ = ["png"]
 
@@ -92,12 +92,8 @@ def _zlib_stream(pixels: NDArray[Any], step: int) -> Iterable[bytes]:
 
     yield b"\x78\x01"
     total = 1
-    threads = min(THREADS, os.cpu_count() or 1, len(tops))
-    if threads > 1:
-        with ThreadPoolExecutor(threads) as pool:
-            pieces = list(pool.map(piece, tops))
-    else:
-        pieces = [piece(top) for top in tops]
+    with Helpers(min(THREADS, len(tops))) as helpers:
+        pieces = helpers.map(piece, tops)
     for data, checksum, length in pieces:
         total = _joined_adler(total, checksum, length)
         yield data

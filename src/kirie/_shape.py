@@ -8,13 +8,14 @@ the frame cuts off is not eaten from there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import ceil, floor, isqrt, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ._threads import Helpers
 
 __all__ = ["blur", "feather", "shift"]
 
@@ -136,9 +137,8 @@ def _by_tiles(alpha: Floats, reach: int, work: Callable[[Floats], Floats]) -> Fl
             _around(alpha, (top - reach, left - reach), (bottom + reach, right + reach))
         )
 
-    with ThreadPoolExecutor(2) as pool:
-        for _ in pool.map(one, _uneven(alpha, reach, tile)):
-            pass
+    with Helpers() as helpers:
+        helpers.map(one, _uneven(alpha, reach, tile))
     return out
 
 

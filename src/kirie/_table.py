@@ -118,6 +118,14 @@ def _text(name: str, given: Any) -> str:
     return given
 
 
+def _background(name: str, given: Any) -> str:
+    if not isinstance(given, str) or not given:
+        raise BadInput(
+            f"{name} is {given!r}, but must be a text: a colour (white, #ff8800), {', '.join(ORIGINALS)}, or a picture file's name."
+        )
+    return given
+
+
 def _outline(name: str, given: Any) -> tuple[Length, str] | str:
     """(width, colour's name); which colours there are is known to `backgrounds`."""
     if given == "none":
@@ -164,7 +172,7 @@ OPTIONS: dict[str, Option] = {
         MAKE,
         "what to put behind the subject: none (default, transparent), a colour (white, #ff8800), the picture's own "
         "background (original, blur, dark, greyscale), or a picture file",
-        _text,
+        _background,
         "none|COLOUR|blur|dark|greyscale|original|FILE",
     ),
     "fit": _choice(

@@ -7,11 +7,12 @@ colours' depth. Blending is done on the encoded values, as the field and every v
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ._threads import Helpers
 
 __all__ = ["Array", "cutout", "deepen", "eight_bits", "mask", "on", "overlay", "trimap"]
 
@@ -114,9 +115,5 @@ def deepen(pixels: NDArray[np.uint8], dtype: np.dtype[Any]) -> Array:
 def _by_stripes(height: int, fill: Callable[[slice], None]) -> None:
     """Call `fill` for every stripe of rows, two at a time: NumPy lets go of the interpreter while it works."""
     stripes = [slice(top, top + STRIPE) for top in range(0, height, STRIPE)]
-    if len(stripes) < 3:  # noqa: PLR2004  not worth a thread
-        for rows in stripes:
-            fill(rows)
-        return
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(fill, stripes))
+    with Helpers(2 if len(stripes) > 2 else 1) as helpers:  # noqa: PLR2004  fewer are not worth a thread
+        helpers.map(fill, stripes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from . import backgrounds, foreign, image, prepare, procedure, readout, refine, weights, zoo
 from ._machine import free_memory
 from ._overlap import Room, each, overlap
+from ._threads import alone
 from ._watch import Watch
 from .cutout import Cutout, Source
 from .engines import Engine, check_names, open_engine, suffixes
@@ -133,10 +135,9 @@ class Cutter:
             return then(index, cutout) if then else cutout
 
         def whole(index: int, source: Source) -> Any:
-            item = before(source)
-            pixels = item.picture.pixels.size if isinstance(item, _Begun) else 0
-            with room.of(pixels * BYTES):
-                return after(index, network([item])[0])
+            finish = (lambda cutout: then(index, cutout)) if then else None
+            with alone():  # its parts need no threads: the other pictures have them
+                return self.through(source, options, unless=unless, then=finish, hold=room.of)
 
         calls = getattr(self.engine, "calls", 1)
         if calls > 1:
@@ -144,6 +145,33 @@ class Cutter:
             yield from each(sources, whole, workers=calls, errors=errors)
             return
         yield from overlap(sources, before, network, after, batch_size=batch_size, errors=errors)
+
+    def through(
+        self,
+        source: Source,
+        options: CutOptions,
+        *,
+        unless: Callable[[Source], Any] | None = None,
+        then: Callable[[Cutout], Any] | None = None,
+        hold: Callable[[int], AbstractContextManager[None]] | None = None,
+    ) -> Any:
+        """One picture as `cut_many` takes it; several threads, or processes, can do so at once.
+
+        Args:
+            source: as for `cut`.
+            options: resolved.
+            unless: as for `cut_many`.
+            then: as for `cut_many`, but called with the cutout alone.
+            hold: told how many bytes the picture will take, once it is decoded; what it returns is entered meanwhile.
+        """
+        answer = unless(source) if unless else None
+        if answer is not None:
+            return answer
+        item = self._begin(source, options)
+        with hold(item.picture.pixels.size * BYTES) if hold else nullcontext():
+            self._answer([item])
+            cutout = self._finish(item, options)
+            return then(cutout) if then else cutout
 
     def _begin(self, source: Source, options: CutOptions) -> _Begun:
         """Decode and prepare."""

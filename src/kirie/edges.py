@@ -20,13 +20,14 @@ Pictures are (H, W, 3) RGB, uint8 or uint16, in any profile; alpha is (H, W) flo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ._threads import Helpers
 
 __all__ = ["blur_fusion", "clean"]
 
@@ -74,22 +75,23 @@ def clean(pixels: Array, alpha: Floats, shown: Floats | None = None) -> Array:
     finest, *coarser = _levels(pixels, alpha, tiles)
     last = coarser[-1] if coarser else finest
     below = _Below(_means(last), 2 * last.step)
-    with ThreadPoolExecutor(2) as pool:
+    with Helpers() as helpers:
         for level in reversed(coarser):
             layers = np.zeros((6, *level.alpha.shape), np.float32)
-            _in_batches(pool, partial(_solve, level, below, layers), level.tiles)
+            _in_batches(helpers, partial(_solve, level, below, layers), level.tiles)
             below = _Below(layers, level.step)
-        _in_batches(pool, partial(_finish, finest, below, shown, out), tiles)
+        _in_batches(helpers, partial(_finish, finest, below, shown, out), tiles)
     return out
 
 
-def _in_batches(
-    pool: ThreadPoolExecutor, work: Callable[[list[Tile]], None], tiles: list[Tile]
-) -> None:
+def _in_batches(helpers: Helpers, work: Callable[[list[Tile]], None], tiles: list[Tile]) -> None:
     """Do some tiles at a time; NumPy lets go of the interpreter while it works on them."""
     batches = [tiles[first : first + BATCH] for first in range(0, len(tiles), BATCH)]
-    each: Callable[..., Iterable[None]] = pool.map if len(batches) > ALONE else map
-    list(each(work, batches))
+    if len(batches) > ALONE:
+        helpers.map(work, batches)
+        return
+    for batch in batches:
+        work(batch)
 
 
 def blur_fusion(pixels: Floats, alpha: Floats, radii: tuple[int, ...] = (90, 6)) -> Floats:

@@ -16,7 +16,6 @@ Alpha is (H, W) float32 in [0, 1]; colours are (H, W, 3) uint8.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from PIL import Image
 
+from ._threads import Helpers
 from .compose import trimap
 
 __all__ = ["matte"]
@@ -123,9 +123,10 @@ class _Band:
         prior = self._padded(guess, HALO)
         inside = self._padded(np.ones(band.shape, np.bool_), 2 * HALO)
         picture = np.stack([self._padded(colours[..., c], 2 * HALO) for c in range(3)])
-        with ThreadPoolExecutor(2) as pool:
-            made = pool.map(lambda at: self._laplacian(picture, inside, at), self._batches)
-            self._weights = list(made)
+        with Helpers() as helpers:
+            self._weights = helpers.map(
+                lambda at: self._laplacian(picture, inside, at), self._batches
+            )
         self._own, self._pull = [], []
         for weights, at in zip(self._weights, self._batches, strict=True):
             answer = self._tiles(prior, at)
@@ -179,8 +180,9 @@ class _Band:
             product -= _spread(self._weights[index], around)
             return product
 
-        with ThreadPoolExecutor(2) as pool:
-            return list(pool.map(work, range(len(self._batches))))
+        with Helpers() as helpers:
+            products: list[Floats] = helpers.map(work, range(len(self._batches)))
+        return products
 
     def _laplacian(
         self, picture: Floats, inside: Flags, at: tuple[NDArray[Any], NDArray[Any]]

@@ -221,3 +221,16 @@ def test_a_folder_that_may_not_be_read_is_said(folder, tmp_path):
     jobs = run([folder], tmp_path / "out")
     (folder / "sub").chmod(0o755)
     assert any("cannot be read" in job.error for job in jobs)
+
+
+@pytest.mark.parametrize("output", ["one.png", "-"])
+def test_a_template_and_one_name(tmp_path, output):
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(BadInput, match="both say what the result is called"):
+        plan(
+            [str(tmp_path / "a.png")],
+            output,
+            made="cutout",
+            suffix=None,
+            wishes=Wishes(template="{stem}"),
+        )

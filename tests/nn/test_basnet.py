@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import golden
+from inspected import inspected
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -49,6 +50,16 @@ def test_maps_are_the_published_ones(name, tmp_path):
     checked = [case.check(have[key], key) for key in case.outputs if key in have]
     losses = [key for key in case.outputs if key.startswith(("loss", "train"))]
     assert len(checked) + len(losses) == len(set(case.outputs) - {"target"})
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_inspect_names_the_variant(name, tmp_path, capsys):
+    case = golden.load("basnet", name)
+    facts = inspected(case, tmp_path, capsys)
+    assert (facts["family"], facts["backbone"]) == ("basnet", None)
+    channels = case.facts["config"]["n_channels"]
+    assert facts["options"] == {"architecture": "basnet", "channels": channels}
+    assert not facts["assumed"]
 
 
 # --- network ---------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import golden
+from inspected import inspected
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -74,6 +75,23 @@ def test_maps_are_the_published_ones(name, suffix, tmp_path):
         checked += 1
     others = [key for key in case.outputs if key == "labels" or key.startswith(("loss", "train"))]
     assert checked == len(case.outputs) - len(others)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_inspect_names_the_variant(name, tmp_path, capsys):
+    case = golden.load("segformer", name)
+    config = case.facts["config"]
+    facts = inspected(case, tmp_path, capsys)
+    layout, eps = LAYOUTS[name.partition("_")[0]]
+    assert (facts["family"], facts["backbone"]) == ("segformer", f"mit_{config['size']}")
+    assert facts["options"] == {
+        "architecture": f"segformer-{config['size']}",
+        "classes": config["num_labels"],
+        "eps": eps,
+    }
+    assert facts["inferred"]["layout"] == layout
+    assert not facts["assumed"]
 
 
 def test_published_sizes():

@@ -21,7 +21,7 @@ from .._files import make_folder, write_atomic
 from .._formats import displayed
 from ..errors import BadInput
 
-__all__ = ["NAME", "Journal", "Known", "digest", "own_results"]
+__all__ = ["NAME", "Entry", "Journal", "Known", "digest", "own_results", "verified"]
 
 NAME = ".kirie-journal.jsonl"
 PART = ".part"  # the ending of what is being written; see `_files.write_atomic`
@@ -54,14 +54,7 @@ class Known:
 
     def finished(self, target: Path, key: str) -> dict[str, Any] | None:
         """The facts of a finished result; None where it has to be made."""
-        entry = self._entries.get(self._name(target))
-        if entry is None or entry.key != key:
-            return None
-        try:
-            same = digest(target.read_bytes()) == entry.digest
-        except OSError:
-            return None
-        return dict(entry.facts) if same else None
+        return verified(self.entry(target), target, key)
 
     def entry(self, target: Path) -> Entry | None:
         """What is noted of a result."""
@@ -100,10 +93,10 @@ class Journal(Known):
         self._clear_parts()
         self._end_line()
 
-    def add(self, target: Path, key: str, content: str, facts: dict[str, Any]) -> None:
+    def add(self, target: Path, entry: Entry) -> None:
         """Note a result as finished; its file is there, whole."""
         name = self._name(target)
-        self._entries[name] = Entry(key, content, facts)
+        self._entries[name] = entry
         # One write of one line at the file's end: whole, or cut off where a run was killed, and then passed over.
         os.write(self._file.fileno(), _line(name, self._entries[name]))
 
@@ -138,6 +131,17 @@ class Journal(Known):
         data = self.path.read_bytes()
         if data and not data.endswith(b"\n"):
             os.write(self._file.fileno(), b"\n")
+
+
+def verified(entry: Entry | None, target: Path, key: str) -> dict[str, Any] | None:
+    """The facts of a finished result by its entry, once its file was found to be the same; None where it has to be made."""
+    if entry is None or entry.key != key:
+        return None
+    try:
+        same = digest(target.read_bytes()) == entry.digest
+    except OSError:
+        return None
+    return dict(entry.facts) if same else None
 
 
 def own_results(folder: Path) -> set[Path]:

@@ -109,7 +109,14 @@ def plan(
     found = _once([*found, *(job for file in wishes.lists for job in _listed(file))])
     if not found:
         raise BadInput("No input was given.")
-    names = _Names(_output(output, made, found), made, suffix or ".png", wishes)
+    place = _output(output, made, found)
+    if wishes.template is not None:
+        Template(wishes.template)  # refused at once where it is none
+        if place.kind in ("file", "standard"):
+            raise BadInput(
+                f"--name {wishes.template} and -o {output or STANDARD} both say what the result is called: leave one of them out."
+            )
+    names = _Names(place, made, suffix or ".png", wishes)
     jobs = [names.job(job, number) for number, job in enumerate(found, 1)]
     if len(jobs) == 1 and not jobs[0].inside and jobs[0].packed is None:  # one file, by its name
         jobs = [replace(jobs[0], root=None)]

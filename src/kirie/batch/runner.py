@@ -4,49 +4,31 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any, Self
 
 from .. import image
-from .._files import read
-from .._formats import displayed
+from .._overlap import each
 from ..cutout import Cutout
 from ..cutter import Cutter
 from ..errors import BadInput, KirieError
 from ..options import CutOptions
 from . import moving
-from .archive import Archive, write
-from .journal import Journal, digest
-from .keys import format_of, key_of
+from .archive import write
+from .crew import Crew, crew_size
+from .journal import Entry, Journal
+from .making import Archives, Input, Made, Maker, Settings
 from .plan import STANDARD, Job
 
 __all__ = ["Answer", "Run", "Settings"]
 
 Answer = dict[str, Any] | KirieError
-PASSING = ("model", "licence", "engine", "device", "precision", "timings")  # of this run alone
 LARGEST_COMMENT = 65535  # bytes that a member of an archive can say of itself
 BATCH = 8  # pictures per call of a network on a GPU
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How a run goes about its work.
-
-    Attributes:
-        recipe: what decides the results besides their inputs, from `keys.recipe`.
-        force: make again what is finished.
-        move_done: the folder that inputs move to when their result is verified; None: they stay.
-    """
-
-    recipe: str = ""
-    force: bool = False
-    move_done: Path | None = None
 
 
 class Run:
@@ -74,9 +56,8 @@ class Run:
         self._cutter, self._options, self._first = cutter, options.resolved(), first
         self._settings = settings or Settings()
         self._journals: dict[Path, Journal] = {}
-        self._archives: dict[Path, Archive] = {}
-        self._packed: dict[Path, Archive] = {}
-        self._keys: dict[Job, str] = {}  # of what is being made
+        self._archives = Archives()
+        self._maker = Maker(cutter, self._options, self._settings, self._archives)
 
     def __enter__(self) -> Self:
         if self._settings.move_done is not None:
@@ -87,11 +68,9 @@ class Run:
                     continue
                 if job.root is not None and job.root not in self._journals:
                     self._journals[job.root] = Journal(job.root)
-                if job.archive is not None and job.archive not in self._archives:
-                    self._archives[job.archive] = Archive(job.archive)
-                old = job.packed
-                if old is not None and old not in self._packed and old.is_file():
-                    self._packed[old] = Archive(old)
+                for archive in (job.archive, job.packed):
+                    if archive is not None and (archive is job.archive or archive.is_file()):
+                        self._archives.open(archive)
         except BaseException:
             self.__exit__()
             raise
@@ -100,8 +79,7 @@ class Run:
     def __exit__(self, *exception: object) -> None:
         for journal in self._journals.values():
             journal.close()
-        for archive in (*self._archives.values(), *self._packed.values()):
-            archive.close()
+        self._archives.close()
 
     def stop(self) -> None:
         """Begin no other picture; those that have begun are finished."""
@@ -114,26 +92,16 @@ class Run:
         """
         begun: deque[Job] = deque()  # those that are cut, and failed ones between them
 
-        def sources() -> Iterator[Any]:
+        def sources() -> Iterator[Job]:
             for job in self.jobs:
                 if self.stopped.is_set():
                     return
                 begun.append(job)
                 if not job.error:
-                    yield self._source(job)
+                    yield job
 
-        # On a CPU a batch is no faster than its pictures one by one, and starts later.
-        size = 1 if self._cutter.engine.device == "cpu" else BATCH
         good = [job for job in self.jobs if not job.error]
-        answers = self._cutter.cut_many(
-            sources(),
-            self._options,
-            batch_size=size,
-            then=lambda index, cutout: self._made(good[index], cutout),
-            errors="return",
-            unless=self._known,
-        )
-        for answer in answers:
+        for answer in self._made(sources(), good):
             while begun[0].error:
                 yield self._failed(begun.popleft())
             yield begun.popleft(), answer
@@ -142,64 +110,63 @@ class Run:
         if not self.stopped.is_set():
             self._pack()
 
-    def _source(self, job: Job) -> Any:
-        if self._first is not None and job.root is None:
-            first, self._first = self._first, None
-            if first.exception() is None:
-                return first.result()  # one that failed fails again, in its place
-        return _Input(job, self._archives)
+    def _made(self, sources: Iterator[Job], good: list[Job]) -> Iterator[Answer]:
+        """The answers, in order: from processes, or from threads of this one."""
+        named = all(job.target is not None and job.source != STANDARD for job in good)
+        count = crew_size(self._cutter, len(good)) if named else 0
+        if not count:
+            yield from self._in_threads(sources, good)
+            return
+        with Crew(self._cutter, self._options, self._settings, count) as crew:
+
+            def work(_: int, job: Job) -> dict[str, Any]:
+                return self._noted(job, crew.make(job, self._entry(job)))
+
+            yield from each(sources, work, workers=count, errors="return")
+
+    def _in_threads(self, sources: Iterator[Job], good: list[Job]) -> Iterator[Answer]:
+        keys: dict[int, Input] = {}  # of what is being made
+
+        def inputs() -> Iterator[Any]:
+            for index, job in enumerate(sources):
+                keys[index] = Input(job, self._entry(job), self._archives)
+                yield self._decoded(job) or keys[index]
+
+        def unless(source: Any) -> dict[str, Any] | None:
+            made = self._maker.finished(source) if isinstance(source, Input) else None
+            return made and self._noted(source.job, made)
+
+        def then(index: int, cutout: Cutout) -> dict[str, Any]:
+            return self._noted(good[index], self._maker.made(keys.pop(index), cutout))
+
+        # On a CPU a batch is no faster than its pictures one by one, and starts later.
+        size = 1 if self._cutter.engine.device == "cpu" else BATCH
+        yield from self._cutter.cut_many(
+            inputs(), self._options, batch_size=size, then=then, errors="return", unless=unless
+        )
+
+    def _decoded(self, job: Job) -> image.Picture | None:
+        """The first picture, where it was decoded while the model was opened."""
+        if self._first is None or job.root is not None:
+            return None
+        first, self._first = self._first, None
+        return (
+            None if first.exception() else first.result()
+        )  # what failed fails again, in its place
 
     @staticmethod
     def _failed(job: Job) -> tuple[Job, Answer]:
         return job, BadInput(job.error)
 
-    def _known(self, source: Any) -> dict[str, Any] | None:
-        """The facts of a result that is finished already; None for what has to be made."""
-        job = source.job if isinstance(source, _Input) else None
-        if job is None or job.root is None or job.target is None:
-            return None
-        key = key_of(source.load(), f"{self._settings.recipe}\n{format_of(job, self._options)}")
-        facts = None
-        if not self._settings.force:
-            journal = self._journals[job.root]
-            facts = journal.finished(job.target, key) or self._unpacked(job, key)
-        if facts is None:
-            self._keys[job] = key
-            return None
-        self._move(job)
-        same = self._cutter.facts() | {"timings": {}}
-        return facts | same | {"output": job.shown, "skipped": True}
+    def _entry(self, job: Job) -> Entry | None:
+        return self._journals[job.root].entry(job.target) if job.root and job.target else None
 
-    def _made(self, job: Job, cutout: Cutout) -> dict[str, Any]:
-        """Write a result, read it back, and note it as finished."""
-        data = cutout.encode(format_of(job, self._options))
-        content = _written(job.target, data)
-        facts = cutout.report()
-        if job.root is not None and job.target is not None:
-            kept = {name: value for name, value in facts.items() if name not in PASSING}
-            self._journals[job.root].add(job.target, self._keys.pop(job), content, kept)
+    def _noted(self, job: Job, made: Made) -> dict[str, Any]:
+        """Note a result as finished, and put its input out of the way where that was asked for."""
+        if made.entry is not None and job.root is not None and job.target is not None:
+            self._journals[job.root].add(job.target, made.entry)
         self._move(job)
-        return facts | {"output": job.shown, "skipped": False}
-
-    def _unpacked(self, job: Job, key: str) -> dict[str, Any] | None:
-        """The facts of a result that an earlier archive holds, finished; the result is taken from there."""
-        archive = self._packed.get(job.packed) if job.packed else None
-        if archive is None or job.root is None or job.target is None:
-            return None
-        name = job.target.relative_to(job.root).as_posix()
-        info = archive.members.get(name)
-        try:
-            said = json.loads(info.comment) if info else {}
-            if said.get("key") != key:
-                return None
-            data = archive.read(name)  # checked against its checksum
-        except (ValueError, AttributeError, BadInput):
-            return None
-        facts = dict(said["facts"])
-        image.make_folder(job.target.parent)
-        image.write_atomic(job.target, data)
-        self._journals[job.root].add(job.target, key, digest(data), facts)
-        return facts
+        return made.facts
 
     def _move(self, job: Job) -> None:
         """Put a finished input out of the way, where that was asked for."""
@@ -210,15 +177,12 @@ class Run:
     def _pack(self) -> None:
         """Make the archives of what is finished, and take their folders away."""
         for packed in dict.fromkeys(job.packed for job in self.jobs if job.packed):
-            if packed in self._packed:  # an open file cannot be replaced everywhere
-                self._packed.pop(packed).close()
+            self._archives.close(packed)  # an open file cannot be replaced everywhere
             jobs = [job for job in self.jobs if job.packed == packed and job.target and job.root]
             roots = {job.root for job in jobs}
             members = []
             for job in sorted(jobs, key=lambda job: str(job.target)):
-                entry = (
-                    self._journals[job.root].entry(job.target) if job.root and job.target else None
-                )
+                entry = self._entry(job)
                 if entry is not None and job.target is not None and job.target.is_file():
                     name = job.target.relative_to(str(job.root)).as_posix()
                     said = json.dumps({"key": entry.key, "facts": entry.facts}, sort_keys=True)
@@ -230,44 +194,3 @@ class Run:
                 if root is not None and members:
                     self._journals.pop(root).close()
                     shutil.rmtree(root)
-
-
-def _written(target: Path | None, data: bytes) -> str:
-    """Write a result, and read it back: its digest."""
-    content = digest(data)
-    if target is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return content
-    image.make_folder(target.parent)
-    image.write_atomic(target, data)
-    if digest(target.read_bytes()) != content:
-        raise BadInput(
-            f"{displayed(target)} reads back otherwise than it was written: the disk may be failing."
-        )
-    return content
-
-
-class _Input:
-    """An input's bytes as a binary file object, read when they are asked for and given up when they are handed on."""
-
-    def __init__(self, job: Job, archives: dict[Path, Archive]) -> None:
-        self.job, self.name = job, "standard input" if job.source == STANDARD else job.source
-        self._archives = archives
-        self._data: bytes | None = None
-
-    def load(self) -> bytes:
-        """The bytes; they stay for `read`."""
-        if self._data is None:
-            if self.job.archive is not None:
-                self._data = self._archives[self.job.archive].read(self.job.member)
-            elif self.job.source == STANDARD:
-                self._data = sys.stdin.buffer.read()
-            else:
-                self._data = read(Path(self.job.source))
-        return self._data
-
-    def read(self) -> bytes:
-        """The bytes, once; a second call reads them anew."""
-        data, self._data = self.load(), None
-        return data

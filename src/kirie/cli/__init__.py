@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -58,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "run" not in given:
         parser.print_help()
         return 2
+    # Pillow warns of EXIF data that it finds damaged; what concerns the picture is said in its notes.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         code: int = given.run(given)
         sys.stdout.flush()

@@ -153,18 +153,18 @@ class _Work:
         stopped = Event()
         watcher = Watcher(lambda: _planned(self._given, self._options, wanted), self._report.say)
         self._report.say(f"watching {', '.join(self._given.inputs)}; Ctrl-C ends it")
-        while not stopped.is_set():
-            started = perf_counter()
-            jobs = watcher.ready()
-            seconds = perf_counter() - started
-            try:
-                if jobs and not self.once(jobs):
-                    break
-            except (
-                KirieError
-            ) as error:  # another run has the folder, the disk is full: they may pass
-                self._report.say(str(error))
-            with interrupted(stopped.set, quiet=True):
+        with interrupted(stopped.set, quiet=True):
+            while not stopped.is_set():
+                started = perf_counter()
+                jobs = watcher.ready()
+                seconds = perf_counter() - started
+                try:
+                    if jobs and not self.once(jobs):
+                        break
+                except (
+                    KirieError
+                ) as error:  # another run has the folder, the disk is full: may pass
+                    self._report.say(str(error))
                 stopped.wait(max(LOOKS, 10 * seconds))
         return True
 

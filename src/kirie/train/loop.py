@@ -46,7 +46,7 @@ class NotFinite(KirieError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a training ended. `scores`: of the best validation, empty without one; `loss`: the mean over the last reports."""
+    """How a training ended. `scores`: of the best validation, empty without one; `loss`: the mean of the last report."""
 
     finished: bool
     updates: int
@@ -127,7 +127,6 @@ class _Loop:
         self._began = run.share, time.monotonic()
         self._losses: list[dict[str, float]] = []
         self._reported = run.progressed.pictures, time.monotonic()
-        self._loss = math.nan
         self._history: History | None = None
         if run.accelerator.is_main_process:
             measures = validate.names(run.recipe) if run.held else ()
@@ -293,19 +292,19 @@ class _Loop:
         run, count, now = self.run, len(self._losses), time.monotonic()
         terms = {k: sum(each[k] for each in self._losses) / count for k in self._losses[0]}
         self._losses.clear()
-        self._loss = sum(terms.values())
+        run.progressed.loss = sum(terms.values())
         seen, before = self._reported
         speed = (run.progressed.pictures - seen) / max(now - before, 1e-9)
         self._reported = run.progressed.pictures, now
         height, width = run.recipe.phase(run.share).size
         now_rate = optim.rate(run.recipe, run.progressed.updates, run.share)
         if self._history is not None:
-            row = {**self._row(), "loss": self._loss, "terms": terms, "rate": now_rate}
+            row = {**self._row(), "loss": run.progressed.loss, "terms": terms, "rate": now_rate}
             row |= {"height": height, "width": width, "pictures_per_second": round(speed, 2)}
             self._history.add(row)
         self.progress.report(
             run.share,
-            f"update {run.progressed.updates}  epoch {run.epoch}  loss {self._loss:.4f}  {speed:.1f} pictures/s",
+            f"update {run.progressed.updates}  epoch {run.epoch}  loss {run.progressed.loss:.4f}  {speed:.1f} pictures/s",
             left=self._left(now),
         )
 
@@ -360,8 +359,7 @@ class _Loop:
         run.save()
         run.accelerator.wait_for_everyone()
         best = p.best[1] if p.best else 0
-        loss = self._loss if not self._losses else sum(self._losses[-1].values())
-        done = Outcome(not self.stopped, p.updates, p.pictures, p.elapsed, loss, best, p.scores)
+        done = Outcome(not self.stopped, p.updates, p.pictures, p.elapsed, p.loss, best, p.scores)
         if self.stopped:
             self.progress.line(
                 f"interrupted by {run.stop or 'another process'} after update {p.updates}; the checkpoint is saved. Go on with: {run.plan.again}"

@@ -8,6 +8,7 @@ picture are the whole state of the chance, also with another number of processes
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -38,12 +39,14 @@ FREE = {
 class Progressed:
     """How far a run is. elapsed: seconds of training over all its parts.
 
-    best: the best validation's value and its update; None before the first. stale: validations since.
+    loss: the mean of the last report. best: the best validation's value and its update; None before the first. stale: validations
+    since. validated: the update of the last validation. scores: of the best one.
     """
 
     updates: int = 0
     pictures: int = 0
     elapsed: float = 0.0
+    loss: float = math.nan
     best: tuple[float, int] | None = None
     stale: int = 0
     validated: int = -1
