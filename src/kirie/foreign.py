@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -135,13 +135,15 @@ def advice(
     )
 
 
-def _rank(card: ModelCard, path: Path, kin: tuple[str, ...], size: tuple[int, int] | None) -> int:
-    """How likely a file is used like a model: by its family, its name, the size that it takes."""
+def _rank(card: ModelCard, path: Path, kin: tuple[str, ...], size: tuple[int, int] | None) -> float:
+    """How likely a file is used like a model: by its family, its name, the size that it takes; 0 for not at all."""
     if kin and card.architecture not in kin:
         return 0
     names = [card.name, *card.aliases, *(Path(weights.file).stem for weights in card.weights)]
     stem = path.stem.lower()
     named = any(name.lower() == stem for name in names)
-    alike = bool(get_close_matches(stem, [name.lower() for name in names], n=1, cutoff=CLOSE))
+    alike = max(SequenceMatcher(None, stem, name.lower()).ratio() for name in names)
+    near = 1 + alike if alike >= CLOSE else 0  # among those that are alike, the most alike first
+    family = card.architecture in kin[:1] or (not kin and stem.startswith(card.architecture))
     fits = size == card.preparation.size
-    return 8 * named + 4 * (card.architecture in kin[:1]) + 2 * alike + fits + bool(kin)
+    return 8 * named + 4 * family + near + fits + bool(kin)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import golden
+from inspected import inspected
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -54,6 +55,16 @@ def test_maps_and_losses_are_the_published_ones(name, tmp_path):
     checked = [case.check(have[key], key) for key in case.outputs if key in have]
     step = check_step(case, net, image)
     assert len(checked) + step == len(set(case.outputs) - {"target"})
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_inspect_names_the_variant(name, tmp_path, capsys):
+    case = golden.load("basnet", name)
+    facts = inspected(case, tmp_path, capsys)
+    assert (facts["family"], facts["backbone"]) == ("basnet", None)
+    channels = case.facts["config"]["n_channels"]
+    assert facts["options"] == {"architecture": "basnet", "channels": channels}
+    assert not facts["assumed"]
 
 
 def losses_of(maps, truth):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import golden
+from inspected import inspected
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -145,6 +146,19 @@ def test_logits_are_the_published_ones(loaded):
         case.check(have[name], name)
     unused = case.facts.get("unused_keys", [])
     assert all(any(key in note for note in net.origin.notes) for key in unused)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*NETWORKS, *TRAINING])
+def test_inspect_names_the_variant(name, tmp_path, capsys):
+    case = golden.load("birefnet", name)
+    sure, likely = expected(case)
+    facts = inspected(case, tmp_path, capsys)
+    architecture = "birefnet-2023" if "refine" in sure else "birefnet"
+    assert (facts["family"], facts["backbone"]) == ("birefnet", case.facts["config"]["bb"])
+    assert facts["options"].items() >= {"architecture": architecture, **sure}.items()
+    assert facts["assumed"].keys() == likely.keys()
+    assert facts["options"].keys() == {"architecture", *sure, *likely}
 
 
 @pytest.mark.parametrize("loaded", TRAINING, indirect=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import golden
+from inspected import inspected
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -109,6 +110,23 @@ def test_maps_are_the_published_ones(loaded):
     for name in names:
         case.check(have[name], name)
     assert names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*NETWORKS, *TRAINING])
+def test_inspect_names_the_variant(name, tmp_path, capsys):
+    case = golden.load("inspyrenet", name)
+    facts = inspected(case, tmp_path, capsys)
+    backbone = BACKBONE_OF[case.facts["variant"]]
+    assert (facts["family"], facts["backbone"]) == ("inspyrenet", backbone)
+    depth = case.facts["config"]["depth"]
+    assert facts["options"] == {
+        "architecture": "inspyrenet",
+        "backbone": backbone,
+        "depth": depth,
+        "base_size": [384, 384],
+    }
+    assert facts["assumed"] == {"base_size": [384, 384]}
 
 
 @pytest.mark.parametrize("loaded", TRAINING, indirect=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import golden
+from inspected import inspected
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -91,6 +92,23 @@ def test_maps_and_losses_are_the_published_ones(name, suffix, tmp_path):
         assert (large.argmax(1).numpy() == case.outputs["argmax"]).mean() > 0.9999
         checked += 1
     assert checked == len([key for key in case.outputs if key != "labels"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_inspect_names_the_variant(name, tmp_path, capsys):
+    case = golden.load("segformer", name)
+    config = case.facts["config"]
+    facts = inspected(case, tmp_path, capsys)
+    layout, eps = LAYOUTS[name.partition("_")[0]]
+    assert (facts["family"], facts["backbone"]) == ("segformer", f"mit_{config['size']}")
+    assert facts["options"] == {
+        "architecture": f"segformer-{config['size']}",
+        "classes": config["num_labels"],
+        "eps": eps,
+    }
+    assert facts["inferred"]["layout"] == layout
+    assert not facts["assumed"]
 
 
 def test_published_sizes():

@@ -73,7 +73,8 @@ class SelfAttention(nn.Module):
     """Attention between as many tokens as the map has rows (`axis` 2) or columns (3), times a learned factor, plus the map.
 
     As published, a token of either axis is every A-th number of the map in memory, A the number of tokens: columns where
-    the map is square, and nothing that lines up with the picture for the rows of others. The scores are not scaled.
+    the map is square, and nothing that lines up with the picture for the rows of others. The scores are not scaled: they reach
+    a thousand and more, where a step of float32 changes a weight in its fourth digit. So float32's are summed in float64.
     """
 
     def __init__(self, channels: int, *, axis: int) -> None:
@@ -88,8 +89,17 @@ class SelfAttention(nn.Module):
         """(B, C, H, W) → the same."""
         B, A = x.shape[0], x.shape[self.axis]
         q, k, v = (part(x).reshape(B, -1, A) for part in (self.query, self.key, self.value))
-        weights = (q.transpose(1, 2) @ k).softmax(dim=-1)  # (B, A, A)
+        if _exactly(q):
+            q, k = q.double(), k.double()
+        weights = (q.transpose(1, 2) @ k).softmax(dim=-1).to(v.dtype)  # (B, A, A)
         return self.gamma * (v @ weights.transpose(1, 2)).reshape(x.shape) + x
+
+
+def _exactly(x: Tensor) -> bool:
+    """Whether products of it are to be summed in float64: not in a file for other engines, nor where there is none."""
+    return (
+        x.dtype == torch.float32 and x.device.type != "mps" and not torch.onnx.is_in_onnx_export()
+    )
 
 
 class BothAttentions(nn.Module):

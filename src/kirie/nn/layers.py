@@ -43,8 +43,8 @@ class ConvNormReLU(nn.Module):
 class Linear(nn.Linear):
     """As `nn.Linear`, for (B, H, W, inputs) → (B, H, W, outputs).
 
-    On a CPU it is computed as a 1×1 convolution: oneDNN's are up to twice as fast as MKL's products, which PyTorch takes
-    otherwise, and nowhere slower. docs/measurements.md has the figures.
+    On a CPU, with several threads, it is computed as a 1×1 convolution: by oneDNN, and not by MKL, whose products some
+    processors are slow at. `benches/layers.py` compares the two.
     """
 
     def forward(self, x: Tensor) -> Tensor:
