@@ -175,7 +175,7 @@ def started(folder, out):
         ],
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,
+        process_group=0,
     )
     journal = out / NAME
     while process.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n")):
