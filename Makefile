@@ -43,7 +43,7 @@ $(VENV)/core: $(VENV)/python pyproject.toml constraints.txt
 # PyTorch by its exact version first: a range would let pip take a build with gigabytes of CUDA packages.
 $(VENV)/dev: $(VENV)/core
 	$(PIP) $$(grep '^torch==' constraints.txt)
-	$(PIP) -e '.[dev,train,heic,hub,eval,matting]'
+	$(PIP) -e '.[dev,train,tensorboard,heic,hub,eval,matting]'
 	@touch $@
 
 clean:

@@ -32,9 +32,9 @@ def pairs(data: Path, *, held_out: bool) -> list[tuple[Path, Path]]:
     folder = data / ("train" if held_out else "eval")
     photos = sorted(folder.glob("*.jpg"))
     if held_out:
-        from kirie.train.data import held_out as is_held_out
+        from kirie.train.sources import place
 
-        photos = [photo for photo in photos if is_held_out(photo.stem)]
+        photos = [photo for photo in photos if place(photo.stem) < 0.1]
     found = [(photo, photo.with_suffix(".png")) for photo in photos]
     if not found:
         raise SystemExit(f"{folder} holds no pairs NAME.jpg, NAME.png.")

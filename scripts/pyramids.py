@@ -16,14 +16,14 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from kirie.train.data import load
 from PIL import Image, ImageDraw
 
 from kirie import _pyramid, export, image, nn, prepare, procedure, zoo
 from kirie.engines.pytorch import PytorchEngine
 from kirie.spec import ModelCard, Preparation, Procedure, ReadOut
-from kirie.train.data import load
 from kirie.train.feed import Feed, normalised
-from kirie.train.inspyrenet import inspyrenet_loss
+from kirie.train.losses import inspyrenet_loss
 from kirie.train.recipe import Phase
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "images" / "inspyrenet-pyramids.jpg"

@@ -1,4 +1,4 @@
-"""Put a trained kirie-mini into the package: `python scripts/ship_mini.py OUT/model.pt`.
+"""Put a trained kirie-mini into the package: `python scripts/ship_mini.py OUT/last.safetensors`.
 
 Writes src/kirie/assets/kirie-mini.onnx and .safetensors with the card of zoo/own.py inside, prints how faithful the files
 are, and the sizes and hashes that zoo/own.py must hold.
@@ -10,8 +10,6 @@ import hashlib
 import sys
 from pathlib import Path
 
-import torch
-
 from kirie import export, nn, zoo
 
 ASSETS = Path(__file__).resolve().parent.parent / "src" / "kirie" / "assets"
@@ -20,9 +18,7 @@ ASSETS = Path(__file__).resolve().parent.parent / "src" / "kirie" / "assets"
 def main() -> None:
     """Export, and print what to enter."""
     card = zoo.get("kirie-mini")
-    net = nn.build(card.architecture, **card.arguments)
-    net.load_state_dict(torch.load(sys.argv[1], weights_only=True))
-    net.eval()
+    net = nn.load(sys.argv[1])
     ASSETS.mkdir(exist_ok=True)
     parity = export.to_onnx(net, ASSETS / "kirie-mini.onnx", card=card, size=card.preparation.size)
     export.to_safetensors(net, ASSETS / "kirie-mini.safetensors", card=card, half=True)

@@ -63,3 +63,33 @@ def test_nothing_there(tmp_path):
         _layouts.find(tmp_path)
     with pytest.raises(BadInput, match="is no folder"):
         _layouts.find(tmp_path / "none")
+
+
+def test_the_wanted_part(tmp_path):
+    for part in ("train", "val"):
+        put(tmp_path / "one" / part / "images", "a.jpg")
+        put(tmp_path / "one" / part / "masks", "a.png")
+        put(tmp_path / "two" / "images" / part, "a.jpg")
+        put(tmp_path / "two" / "masks" / part, "a.png")
+    for parts, part in ((_layouts.TRAINS, "train"), (_layouts.TESTS, "val")):
+        found = _layouts.find(tmp_path / "one", parts=parts)
+        assert found.masks == tmp_path / "one" / part / "masks"
+        found = _layouts.find(tmp_path / "two", parts=parts)
+        assert found.images == tmp_path / "two" / "images" / part
+        assert part in found.note
+
+
+def test_a_part_with_photos_and_masks_in_one_folder(tmp_path):
+    put(tmp_path / "train", "a.jpg", "a.png")
+    assert _layouts.find(tmp_path, parts=_layouts.TRAINS)[:2] == (tmp_path / "train", None)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [("images", "labels"), ("images", "annotations"), ("JPEGImages", "SegmentationClass")],
+)
+def test_label_maps(tmp_path, images, labels):
+    put(tmp_path / images, "a.jpg")
+    put(tmp_path / labels, "a.png")
+    found = _layouts.find(tmp_path, pairs=_layouts.LABELLED)
+    assert (found.images, found.masks) == (tmp_path / images, tmp_path / labels)

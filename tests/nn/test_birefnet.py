@@ -17,11 +17,10 @@ from kirie.nn.birefnet_blocks import (  # noqa: E402
     Block,
     aligned,
 )
-from kirie.nn.birefnet_decoder import Decoder, laplacian  # noqa: E402
-from kirie.nn.birefnet_published import KEYS, LAYOUTS  # noqa: E402
+from kirie.nn.birefnet_decoder import Decoder  # noqa: E402
+from kirie.nn.birefnet_published import KEYS  # noqa: E402
 from kirie.nn.birefnet_refine import Ender, Refiner, RefUNet, Stem  # noqa: E402
 from kirie.nn.layers import rename  # noqa: E402
-from kirie.train.birefnet import TASKS, birefnet_loss  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -34,11 +33,10 @@ KNOWN = golden.names(
     *("swin_t-squeeze_aspp_def_x3-cxt0", "swin_t-refunet_unused-128", "swin_t-ender_unused-128"),
     *("live-itself-128", "live-refunet-192", "live-refunet_direct-128", "live-refunet_ender-128"),
     *("live-refunet-iter2-128", "live-refunet-ipt_ms-128"),
-    *("swin_t-train", "swin_t-train-aux_cls"),
 )
 MODULES = [name for name in KNOWN if name.startswith("refiner-")]
-TRAINING = [name for name in KNOWN if "-train" in name]
 OTHERS = ("refiner-", "loss-", "foreground-")
+TRAINING = [name for name in KNOWN if "-train" in name]
 NETWORKS = [name for name in KNOWN if not name.startswith(OTHERS) and name not in TRAINING]
 
 # published values → ours
@@ -159,33 +157,6 @@ def test_inspect_names_the_variant(name, tmp_path, capsys):
     assert facts["options"].items() >= {"architecture": architecture, **sure}.items()
     assert facts["assumed"].keys() == likely.keys()
     assert facts["options"].keys() == {"architecture", *sure, *likely}
-
-
-@pytest.mark.parametrize("loaded", TRAINING, indirect=True)
-def test_maps_in_training_are_the_published_ones(loaded):
-    case, net, image = loaded
-    net.train()
-    for module in net.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-    maps = net(image)
-    have = dict(zip(("m4", "m3", "m2"), maps.sides, strict=True)) | {"p1": maps.logits}
-    for level, prediction, label in zip("432", maps.gradients, maps.references, strict=True):
-        have |= {f"gdt_pred_{level}": prediction, f"gdt_label_{level}": label}
-    have["laplacian"] = laplacian(image)
-    have |= dict(zip(("class_logits",), maps.classes, strict=False))
-    buffers = dict(net.named_buffers())
-    keys = LAYOUTS[0].keys
-    for name in case.outputs:
-        if name.startswith("after/"):
-            case.check(buffers[rename(name.removeprefix("after/"), keys)], name)
-        else:
-            case.check(have.pop(name).detach(), name)
-    assert not have
-    labels = torch.zeros(len(image), dtype=torch.long)
-    truth = (image[:, :1] > 0.5).float()
-    birefnet_loss(maps, truth, weights=TASKS["General"], labels=labels).backward()
-    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in net.parameters())
 
 
 # --- refiners --------------------------------------------------------------------------------------------------------

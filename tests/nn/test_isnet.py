@@ -7,21 +7,15 @@ import golden
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
+
 from kirie import nn  # noqa: E402
 from kirie.errors import BadCheckpoint, BadInput  # noqa: E402
-from kirie.nn.isnet import KEYS  # noqa: E402
-from kirie.nn.layers import published, rename  # noqa: E402
-from kirie.train.published import (  # noqa: E402
-    isnet_feature_losses,
-    isnet_loss,
-    isnet_losses,
-)
+from kirie.nn.layers import published  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
 CASES = golden.names("isnet", "isnet_117x150", "isnet_256", "isnet_gt_encoder_96", "isnet_loss_96")
 ARCHITECTURES = {"ISNetDIS": "isnet", "ISNetGTEncoder": "isnet-gt-encoder"}
-DISTANCES = {"MSE": "mse", "KL": "kl", "MAE": "mae", "SmoothL1": "smooth_l1"}
 
 
 def state(case):
@@ -70,46 +64,6 @@ def truth_and_image(case):
     return truth, truth if is_encoder(case) else image
 
 
-def encoder_of(case):
-    """The ground-truth encoder of a case's losses: the case's seed and gain, the encoder's own published names."""
-    net = nn.build("isnet-gt-encoder")
-    facts = case.facts
-    net.load_state_dict(
-        {
-            name: torch.from_numpy(
-                np.asarray(
-                    golden.tensor(published(name, KEYS), value.shape, facts["seed"], facts["gain"])
-                )
-            )
-            for name, value in net.state_dict().items()
-        }
-    )
-    return net.eval().to(kind(case))
-
-
-def check_losses(case, maps, truth, prefix=""):
-    """Every loss that the case holds under the prefix; how many."""
-    wanted = [name for name in case.outputs if name.startswith(f"{prefix}loss.")]
-    encoded = None
-    if any(name.endswith(tuple(DISTANCES)) for name in wanted):
-        with torch.no_grad():
-            encoded = encoder_of(case).maps(truth)
-    for name in wanted:
-        what, _, mode = name.removeprefix(f"{prefix}loss.").partition(".")
-        distance = DISTANCES.get(mode, "mse")
-        if what == "levels":
-            have = isnet_losses(maps, truth)
-        elif what == "first":
-            have = isnet_losses(maps, truth)[0]
-        elif what == "features":
-            have = isnet_feature_losses(maps, encoded, distance=distance)
-        else:
-            assert what == "total"
-            have = isnet_loss(maps, truth, encoded if mode else None, distance=distance)
-        case.check(have.detach(), name)
-    return len(wanted)
-
-
 def check_maps(case, maps):
     """Every map and feature that the case holds; how many."""
     checked = 0
@@ -129,7 +83,7 @@ def check_maps(case, maps):
 
 
 @pytest.mark.parametrize("loaded", CASES, indirect=True)
-def test_maps_features_and_losses_are_the_published_ones(loaded):
+def test_maps_and_features_are_the_published_ones(loaded):
     case, net = loaded
     config = case.facts["config"]
     assert net.origin.family == "isnet"
@@ -138,76 +92,13 @@ def test_maps_features_and_losses_are_the_published_ones(loaded):
         "classes": config.get("out_ch", 1),
         "channels": config.get("in_ch", 1 if is_encoder(case) else 3),
     }
-    truth, into = truth_and_image(case)
+    _, into = truth_and_image(case)
     with torch.inference_mode():
         maps = net.maps(into)
         assert torch.equal(net(into), maps.logits)
-        checked = check_maps(case, maps) + check_losses(case, maps, truth)
-    stored = [n for n in case.outputs if n != "target" and not n.startswith("train.")]
+        checked = check_maps(case, maps)
+    stored = [n for n in case.outputs if n != "target" and not n.startswith(("loss", "train."))]
     assert checked == len(stored)
-
-
-@pytest.mark.parametrize("loaded", [name for name in CASES if "loss" in name], indirect=True)
-def test_one_training_step(loaded):
-    case, net = loaded
-    truth, into = truth_and_image(case)
-    maps = net.train()(into)
-    check_losses(case, maps, truth, "train.")
-    isnet_loss(maps, truth, None if is_encoder(case) else encoder_of(case).maps(truth)).backward()
-    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in net.parameters())
-    buffers = dict(net.named_buffers())
-    for name in case.outputs:
-        if name.startswith("train.running"):
-            _, statistic, layer = name.split(".", 2)
-            case.check(buffers[rename(f"{layer}.{statistic}", KEYS)], name)
-
-
-# --- losses ----------------------------------------------------------------------------------------------------------
-
-
-def random_maps(*, size=32):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return nn.build("isnet-gt-encoder").eval().maps(torch.rand(2, 1, size, size))
-
-
-def test_feature_losses_are_what_their_formulas_say():
-    maps = random_maps()
-    generator = torch.Generator().manual_seed(1)
-    other = maps._replace(
-        features=tuple(
-            f.detach() + torch.randn(f.shape, generator=generator) for f in maps.features
-        )
-    )
-    for index, (have, want) in enumerate(zip(maps.features, other.features, strict=True)):
-        gap = (have - want).abs()
-        p, q = want.softmax(1), have.softmax(1)  # the encoder's and the network's
-        formulas = {
-            "mse": gap.square(),
-            "mae": gap,
-            "smooth_l1": torch.where(gap < 1, gap.square() / 2, gap - 0.5),
-            "kl": p * (p / q).log(),
-        }
-        for distance, terms in formulas.items():
-            ours = isnet_feature_losses(maps, other, distance=distance)
-            torch.testing.assert_close(ours[index], terms.mean(), rtol=1e-4, atol=1e-7)
-
-
-def test_no_gradient_reaches_the_encoder():
-    maps, encoded = random_maps(), random_maps()
-    losses = isnet_feature_losses(maps, encoded)
-    with pytest.raises(RuntimeError, match="not have been used"):
-        torch.autograd.grad(losses.sum(), [encoded.features[0]])
-
-
-def test_losses_refuse_what_does_not_fit():
-    maps = random_maps()
-    with pytest.raises(BadInput, match="shape"):
-        isnet_loss(maps, torch.zeros(2, 32, 32))
-    with pytest.raises(BadInput, match="mse, kl, mae, smooth_l1"):
-        isnet_feature_losses(maps, maps, distance="MSE")
-    with pytest.raises(BadInput, match="same size"):
-        isnet_feature_losses(maps, random_maps(size=64))
 
 
 # --- networks --------------------------------------------------------------------------------------------------------

@@ -7,8 +7,11 @@ torch = pytest.importorskip("torch", reason="needs the extra torch")
 from kirie import nn  # noqa: E402
 from kirie.nn.backbones import BACKBONES, build_backbone, stem_channels, with_stem  # noqa: E402
 from kirie.nn.layers import outlined  # noqa: E402
-from kirie.train.birefnet import TASKS, birefnet_loss  # noqa: E402
-from kirie.train.inspyrenet import inspyrenet_loss  # noqa: E402
+from kirie.train.losses import (  # noqa: E402
+    TASKS,
+    birefnet_loss,
+    inspyrenet_loss,
+)
 
 pytestmark = pytest.mark.torch
 

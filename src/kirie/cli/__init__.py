@@ -1,4 +1,4 @@
-"""The command line: `kirie cut | segment | eval | models | doctor`.
+"""The command line: `kirie cut | segment | eval | train | models | doctor`.
 
 argparse, not a larger library: `kirie cut` on one small picture takes a few hundred milliseconds in all, and
 the imports of the parser would be a tenth of that. Each command's file offers `add(subparsers)` and imports what it
@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from .._version import __version__
 from ..errors import KirieError
-from . import cut, doctor, eval, models, segment  # noqa: A004  named as the command is
+from . import cut, doctor, eval, models, segment, train  # noqa: A004  named as the command is
 from ._options import completed
 
 __all__ = ["main"]
@@ -28,6 +28,7 @@ EPILOG = """examples:
   kirie cut photos/ -o cutouts/          a whole folder, sub-folders too
   kirie cut shoe.jpg --background white -o shop.webp   a colour, blur, or another picture
   kirie eval masks/ truth/               how right masks are
+  kirie train finetune --init kirie-mini --data photos/ --val-split 0.1 --out run
   kirie doctor                           what is installed and what would run where
 """
 
@@ -50,9 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"kirie {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
-    for command in (cut, segment, eval, models, doctor):
+    for command in (cut, segment, eval, train, models, doctor):
         command.add(commands)
-    given = parser.parse_args(completed(sys.argv[1:] if arguments is None else arguments))
+    given = parser.parse_args(
+        train.joined(completed(sys.argv[1:] if arguments is None else arguments))
+    )
     if "run" not in given:
         parser.print_help()
         return 2

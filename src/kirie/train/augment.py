@@ -1,225 +1,368 @@
-"""One training picture: a photo with its mask, a composite, or a picture without a subject, varied at random.
+"""AUGMENTATIONS: how each recipe varies its pictures, and the callable that the feed asks for them.
 
-Everything works on uint8 arrays, images (H, W, 3) RGB and masks (H, W), with a generator that the caller seeds: the
-same seed makes the same picture, in whichever thread. OpenCV and NumPy release the interpreter's lock in the heavy
-steps. Shrinking is by area averaging, as pictures are shrunk when the network is used.
+    make = augment.get("published-sod", examples, crop=0.9, flip="rows")
+    name, image, truth, label = make(example, rng, (320, 320))
+
+Everything works on uint8 arrays and with a generator that the caller seeds: the same seed makes the same picture, in whichever thread or
+process. OpenCV, Pillow and NumPy release the interpreter's lock in the heavy steps.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
-import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
-from .data import Data, Sample
+from ..errors import BadInput
+from . import paste
+from .cache import Kept, Pictures
+from .colours import Distort, Enhance, Jitter, Pepper, Retouch
+from .geometry import (
+    Bytes,
+    CropCentre,
+    CropWindow,
+    Flip,
+    Pair,
+    RandomCrop,
+    Rotate,
+    ScaleCrop,
+    ScaledWindow,
+    Size,
+    Tilt,
+    resized,
+)
+from .making import Made
+from .sources import Example, Examples
 
-__all__ = ["composite", "crop", "empty", "fit", "jitter", "picture", "turn"]
+__all__ = ["AUGMENTATIONS", "Augmentation", "Maker", "get"]
 
-Bytes = Any  # a uint8 array, (H, W, 3) or (H, W): OpenCV's type stubs forget the element type
-Pair = tuple[Bytes, Bytes]
-
-KEEP = 0.6  # a crop keeps at least this part of the subject
-_GREY = np.array([0.299, 0.587, 0.114])  # luma of R, G, B
-
-
-def picture(
-    data: Data, rng: Generator, size: int, composites: float, empties: float
-) -> tuple[str, Bytes, Bytes]:
-    """Name(s), image (size, size, 3) and mask (size, size); shares of composites and of empty pictures in 0..1."""
-    kind = rng.random()
-    if kind < empties and data.empty:
-        name, image, mask = empty(data, rng, size)
-    elif kind < empties + composites and data.cutouts and data.backgrounds:
-        name, image, mask = composite(data, rng, size)
-    else:
-        sample = _pick(data.train, rng)
-        name = sample.name
-        image, mask = crop(sample, rng, size)
-    if rng.random() < 0.5:
-        image, mask = cv2.flip(image, 1), cv2.flip(mask, 1)
-    if rng.random() < 0.3:
-        image, mask = turn(image, mask, rng)
-    return name, jitter(image, rng), mask
+Rows = Literal["rows", "columns", "none"]
 
 
-def _pick(samples: list[Sample], rng: Generator) -> Sample:
-    return samples[int(rng.integers(len(samples)))]
+class Augmentation:
+    """How a recipe varies its pictures. `augmentation(image, truth, rng, size) → (image, truth)` of what is `kept`.
 
-
-def fit(array: Any, width: int, height: int) -> Any:
-    """Resize; area averaging when smaller, bilinear when larger."""
-    shrinks = array.shape[1] > width and array.shape[0] > height
-    return cv2.resize(
-        array, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
-
-
-# Photos
-
-
-def _window(h: int, w: int, rng: Generator, smallest: float) -> tuple[int, int, int, int]:
-    """A random window (top, left, height, width) of `smallest`..1 of the area, its aspect varied by a third."""
-    area = rng.uniform(smallest, 1.0)
-    aspect = np.exp(rng.uniform(-0.3, 0.3))
-    height = int(np.clip(h * np.sqrt(area / aspect), 16, h))
-    width = int(np.clip(w * np.sqrt(area * aspect), 16, w))
-    return int(rng.integers(h - height + 1)), int(rng.integers(w - width + 1)), height, width
-
-
-def crop(sample: Sample, rng: Generator, size: int) -> Pair:
-    """A random resized crop of a photo, squashed to size × size, that keeps most of the subject."""
-    if sample.mask is None:
-        raise ValueError(f"{sample.name} has no mask")
-    image, mask = sample.image, sample.mask
-    h, w = mask.shape
-    whole = cv2.sumElems(mask)[0]
-    for _ in range(4 if rng.random() < 0.75 else 0):
-        top, left, height, width = _window(h, w, rng, 0.3)
-        part = mask[top : top + height, left : left + width]
-        if cv2.sumElems(part)[0] >= KEEP * whole:
-            image = image[top : top + height, left : left + width]
-            mask = part
-            break
-    return fit(image, size, size), fit(mask, size, size)
-
-
-def turn(image: Bytes, mask: Bytes, rng: Generator) -> Pair:
-    """A small rotation and shear of both; the border is mirrored in both alike."""
-    h, w = mask.shape
-    matrix = cv2.getRotationMatrix2D((w / 2, h / 2), rng.uniform(-15, 15), rng.uniform(0.95, 1.15))
-    matrix[0, 1] += rng.uniform(-0.1, 0.1)
-    border = cv2.BORDER_REFLECT_101
-    image = cv2.warpAffine(image, matrix, (w, h), borderMode=border)
-    return image, cv2.warpAffine(mask, matrix, (w, h), borderMode=border)
-
-
-def empty(data: Data, rng: Generator, size: int) -> tuple[str, Bytes, Bytes]:
-    """A picture without a subject, and a mask of zeros."""
-    sample = _pick(data.empty, rng)
-    return sample.name, _ground(sample, rng, size), np.zeros((size, size), np.uint8)
-
-
-# Composites
-
-
-def _ground(sample: Sample, rng: Generator, size: int) -> Bytes:
-    """A random window of a background."""
-    h, w = sample.image.shape[:2]
-    top, left, height, width = _window(h, w, rng, 0.25)
-    return fit(sample.image[top : top + height, left : left + width], size, size)
-
-
-def composite(data: Data, rng: Generator, size: int) -> tuple[str, Bytes, Bytes]:
-    """One or two cutouts laid on a background; the mask is the union of what is visible of them."""
-    back = _pick(data.backgrounds, rng)
-    image = _ground(back, rng, size)
-    if rng.random() < 0.3:  # a shallow depth of field
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 3.0) * size / 256)
-    mask: Bytes = np.zeros((size, size), np.uint8)
-    names = [back.name]
-    count = 2 if rng.random() < 0.2 else 1
-    for _ in range(count):
-        subject = _pick(data.cutouts, rng)
-        names.append(subject.name)
-        colours, alpha = _placed(subject, rng, size, 0.75 if count == 2 else 1.0)
-        image = lay(image, _lit(colours, alpha, image, rng), alpha, rng)
-        mask = 255 - cv2.multiply(255 - mask, 255 - alpha, scale=1 / 255)
-    return " + ".join(names), image, mask
-
-
-def _placed(subject: Sample, rng: Generator, size: int, largest: float) -> Pair:
-    """The cutout scaled, mirrored, turned a little and moved: colours (premultiplied) and alpha on a canvas.
-
-    The subject may be cut by the border of the picture, but its middle stays inside.
+    Two parts: `framed` brings what is kept to the wanted size, `varied` changes it there; a composite is made at that
+    size, and only varied.
     """
-    colours, alpha = subject.image, subject.mask
-    if alpha is None:
-        raise ValueError(f"{subject.name} has no alpha")
-    h, w = alpha.shape
-    length = size * largest * rng.uniform(0.3, 1.05)
-    stretch = np.exp(rng.uniform(-0.2, 0.2))  # as photos are squashed to a square
-    width = max(4, int(length * w / max(h, w) * stretch))
-    height = max(4, int(length * h / max(h, w) / stretch))
-    colours, alpha = fit(colours, width, height), fit(alpha, width, height)
-    angle = rng.uniform(-20, 20) if rng.random() < 0.5 else 0.0
-    matrix: Any = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
-    # People and animals stand more often in the middle than at the border: a triangular distribution.
-    room = max(0.1, 1 - length / size / 2)
-    x, y = 0.5 + (rng.random(2) - rng.random(2)) * 0.5 * room
-    matrix[:, 2] += (x * size - width / 2, y * size - height / 2)
-    if rng.random() < 0.5:
-        colours, alpha = cv2.flip(colours, 1), cv2.flip(alpha, 1)
-    return cv2.warpAffine(colours, matrix, (size, size)), cv2.warpAffine(
-        alpha, matrix, (size, size)
-    )
+
+    def kept(self, size: Size) -> Kept:
+        """How pictures are to be decoded and kept for that (height, width)."""
+        return Kept(squash=size)
+
+    def made(self, size: Size) -> Size:
+        """The (height, width) of what comes out where that size is asked for."""
+        return size
+
+    def framed(self, image: Bytes, truth: Bytes, rng: Generator, size: Size) -> Pair:
+        """What is kept → the size that is `made`."""
+        return image, truth
+
+    def varied(self, image: Bytes, truth: Bytes, rng: Generator) -> Pair:
+        """Changed at the size that it has."""
+        return image, truth
+
+    def __call__(self, image: Bytes, truth: Bytes, rng: Generator, size: Size) -> Pair:
+        """Image (h, w, 3) uint8 and truth (h, w) as kept → the same at (height, width), varied."""
+        return self.varied(*self.framed(image, truth, rng, size), rng)
 
 
-def _lit(colours: Bytes, alpha: Bytes, ground: Bytes, rng: Generator) -> Bytes:
-    """The cutout's light moved part of the way to the ground's, by one factor a channel."""
-    if rng.random() < 0.4:
-        return colours
-    coverage = max(cv2.mean(alpha)[0] / 255, 1e-3)
-    own = (
-        np.array(cv2.mean(colours)[:3]) / coverage + 8
-    )  # of straight colours; 8 keeps black finite
-    other = np.array(cv2.mean(ground)[:3]) + 8
-    gain = np.clip((other / own) ** rng.uniform(0.0, 0.5), 0.6, 1.6)
-    # Premultiplied colours stay at or below alpha, or edges would glow.
-    lit = _table(colours, np.arange(256.0)[:, None] * gain)
-    return cv2.min(lit, cv2.merge((alpha, alpha, alpha)))
+@dataclass(frozen=True, slots=True)
+class Plain(Augmentation):
+    """Squashed to the size, as the network will see pictures, and nothing else."""
 
 
-def lay(ground: Bytes, colours: Bytes, alpha: Bytes, rng: Generator) -> Bytes:
-    """Premultiplied colours over a ground, sometimes with a soft shadow beside it: uint8 (H, W, 3)."""
-    if rng.random() < 0.35:
-        ground = _shaded(ground, alpha, rng)
-    rest = 255 - alpha
-    return cv2.add(colours, cv2.multiply(ground, cv2.merge((rest, rest, rest)), scale=1 / 255))
+@dataclass(frozen=True, slots=True)
+class Flipped(Augmentation):
+    """IS-Net: squashed by PyTorch's bilinear, cut to whole numbers, and mirrored with a probability of `share`."""
+
+    share: float = 0.5
+
+    def kept(self, size: Size) -> Kept:
+        """As published: picture and truth alike."""
+        return Kept(squash=size, image="torch", truth="torch")
+
+    def varied(self, image: Bytes, truth: Bytes, rng: Generator) -> Pair:
+        """Mirrored or not."""
+        return Flip(self.share)(image, truth, rng)
 
 
-def _shaded(ground: Bytes, alpha: Bytes, rng: Generator) -> Bytes:
-    """The ground darkened by a blurred, displaced copy of alpha, computed at a quarter of the size."""
-    h, w = alpha.shape
-    small = cv2.resize(alpha, (w // 4, h // 4), interpolation=cv2.INTER_AREA)
-    dx, dy = rng.uniform(-0.08, 0.08) * w / 4, rng.uniform(-0.02, 0.1) * h / 4
-    moved = cv2.warpAffine(small, np.array([[1, 0, dx], [0, 1, dy]]), (w // 4, h // 4))
-    soft = cv2.GaussianBlur(moved, (0, 0), rng.uniform(0.01, 0.05) * w / 4 + 0.3)
-    soft = cv2.resize(soft, (w, h), interpolation=cv2.INTER_LINEAR)
-    light = 255 - cv2.convertScaleAbs(soft, alpha=rng.uniform(0.2, 0.6))
-    return cv2.multiply(ground, cv2.merge((light, light, light)), scale=1 / 255)
+@dataclass(frozen=True, slots=True)
+class PublishedSOD(Augmentation):
+    """U²-Net and BASNet: squashed to the size, not antialiased, and cropped at random.
+
+    crop: part of each side that is left: 0.9 makes 288 of 320, 0.875 makes 224 of 256. flip: what is reversed with a probability of
+    one half; the published loaders reverse the rows, which turns pictures upside down. mirror: whether left and right are
+    exchanged in one of two as well; published is a data set with mirrored copies stored, which is the same.
+    """
+
+    crop: float = 0.9
+    flip: Rows = "rows"
+    mirror: bool = True
+
+    def kept(self, size: Size) -> Kept:
+        """The truth by the nearest pixel, as published."""
+        return Kept(squash=size, image="linear", truth="nearest")
+
+    def made(self, size: Size) -> Size:
+        """What the crop leaves."""
+        return RandomCrop(self.crop).size(*size)
+
+    def framed(self, image: Bytes, truth: Bytes, rng: Generator, size: Size) -> Pair:
+        """Cropped."""
+        return RandomCrop(self.crop)(image, truth, rng)
+
+    def varied(self, image: Bytes, truth: Bytes, rng: Generator) -> Pair:
+        """Mirrored or not."""
+        if self.flip != "none":
+            image, truth = Flip(rows=self.flip == "rows")(image, truth, rng)
+        return Flip()(image, truth, rng) if self.mirror else (image, truth)
 
 
-# Colours
+@dataclass(frozen=True, slots=True)
+class PublishedInSPyReNet(Augmentation):
+    """InSPyReNet: squashed (the truth by the nearest pixel), scaled, mirrored, turned, retouched.
+
+    scale, flip, turn: probabilities. degrees: at most, below it.
+    """
+
+    scale: float = 0.5
+    flip: float = 0.5
+    turn: float = 0.5
+    degrees: int = 10
+
+    def kept(self, size: Size) -> Kept:
+        """By Pillow's bilinear."""
+        return Kept(squash=size, image="pillow", truth="nearest")
+
+    def varied(self, image: Bytes, truth: Bytes, rng: Generator) -> Pair:
+        """In the published order."""
+        image, truth = ScaleCrop(self.scale)(image, truth, rng)
+        image, truth = Flip(self.flip)(image, truth, rng)
+        turn = Rotate(self.turn, -self.degrees, self.degrees, cubic=False)
+        image, truth = turn(image, truth, rng)
+        return Retouch()(image, truth, rng)
 
 
-def _table(image: Bytes, values: NDArray[np.float64]) -> Bytes:
-    """A look-up per channel: values (256, 3), rounded and clipped."""
-    table = np.clip(values + 0.5, 0, 255).astype(np.uint8)
-    return cv2.LUT(image, np.ascontiguousarray(table[None]))  # (1, 256, 3)
+@dataclass(frozen=True, slots=True)
+class PublishedBiRefNet(Augmentation):
+    """BiRefNet: squashed, mirrored, cropped (off as published), turned, enhanced, peppered.
+
+    flip, rotate: probabilities. crop, enhance, pepper: whether. Pictures of sizes that change from batch to batch are kept larger, at most
+    `longest` along a side where it is above 0, and brought to the size before they are varied.
+    """
+
+    flip: float = 0.5
+    crop: bool = False
+    rotate: float = 0.2
+    enhance: bool = True
+    pepper: bool = True
+    longest: int = 0
+
+    def kept(self, size: Size) -> Kept:
+        """OpenCV's linear, picture and truth alike."""
+        if self.longest:
+            return Kept(longest=self.longest)
+        return Kept(squash=size, image="linear", truth="linear")
+
+    def framed(self, image: Bytes, truth: Bytes, rng: Generator, size: Size) -> Pair:
+        """Squashed, where it was kept larger; antialiased, as published."""
+        return resized(image, size, "pillow"), resized(truth, size, "pillow")
+
+    def varied(self, image: Bytes, truth: Bytes, rng: Generator) -> Pair:
+        """In the published order."""
+        image, truth = Flip(self.flip)(image, truth, rng)
+        if self.crop:
+            image, truth = CropCentre()(image, truth, rng)
+        image, truth = Rotate(self.rotate)(image, truth, rng)
+        if self.enhance:
+            image, truth = Enhance()(image, truth, rng)
+        return Pepper()(image, truth, rng) if self.pepper else (image, truth)
 
 
-def jitter(image: Bytes, rng: Generator) -> Bytes:
-    """Brightness, contrast, gamma, white balance, saturation; sometimes grey, blur, noise, JPEG."""
-    level = np.arange(256.0)[:, None] / 255  # (256, 1)
-    level = level ** np.exp(rng.uniform(-0.35, 0.35))
-    contrast, shift = np.exp(rng.uniform(-0.3, 0.3)), rng.uniform(-0.12, 0.12)
-    balance = np.exp(rng.normal(0, 0.06, 3))
-    image = _table(image, 255 * ((level - 0.5) * contrast + 0.5 + shift) * balance)
-    kind = rng.random()
-    if kind < 0.5:
-        keep = 0.0 if kind < 0.06 else rng.uniform(0.3, 1.5)
-        matrix = keep * np.eye(3) + (1 - keep) * np.ones((3, 1)) * _GREY
-        image = cv2.transform(image, matrix)
-    scale = image.shape[0] / 256
-    if rng.random() < 0.15:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6) * scale)
-    if rng.random() < 0.15:
-        noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(2, 14))
-        image = cv2.add(image, noise, dtype=cv2.CV_8U)
-    if rng.random() < 0.2:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))]
-        image = cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR)
-    return image
+@dataclass(frozen=True, slots=True)
+class PublishedSegFormer(Augmentation):
+    """SegFormer: a random scale, a random window, mirrored, its colours distorted.
+
+    long: how many times longer than the window's shorter side a picture's longer side may be at scale 1: 4 for ADE20K (2048×512 and
+    windows of 512²), 2 for Cityscapes (2048×1024 and 1024²). least, most: the scale. fullest: the largest share of one class in a
+    window. flip: its probability. distort: whether colours change.
+    """
+
+    long: float = 4.0
+    least: float = 0.5
+    most: float = 2.0
+    fullest: float = 0.75
+    flip: float = 0.5
+    distort: bool = True
+
+    def kept(self, size: Size) -> Kept:
+        """As large as the largest scale asks for."""
+        side = min(size) * self.most
+        return Kept(longest=round(side * self.long), shortest=round(side))
+
+    def framed(self, image: Bytes, truth: Bytes, rng: Generator, size: Size) -> Pair:
+        """A window."""
+        window = ScaledWindow(self.long, 1.0, self.least, self.most, self.fullest)
+        return window(image, truth, rng, size)
+
+    def varied(self, image: Bytes, truth: Bytes, rng: Generator) -> Pair:
+        """Mirrored, and its colours distorted."""
+        image, truth = Flip(self.flip)(image, truth, rng)
+        return Distort()(image, truth, rng) if self.distort else (image, truth)
+
+
+@dataclass(frozen=True, slots=True)
+class Photo(Augmentation):
+    """For photos of any kind: a window that keeps most of the subject, mirrored, tilted, as other cameras would take it.
+
+    room: how much longer than the size pictures are kept, so that windows are sharp; side: their longest side in pixels instead, where it
+    is above 0. whole: how often the whole picture is shown. smallest: a window's part of the area, at least.
+    flip, tilt: probabilities. colours: whether they change.
+    """
+
+    room: float = 1.375
+    side: int = 0
+    whole: float = 0.25
+    smallest: float = 0.3
+    flip: float = 0.5
+    tilt: float = 0.3
+    colours: bool = True
+
+    def kept(self, size: Size) -> Kept:
+        """A little larger than wanted."""
+        return Kept(longest=self.side or round(self.room * max(size)))
+
+    def framed(self, image: Bytes, truth: Bytes, rng: Generator, size: Size) -> Pair:
+        """A window."""
+        return CropWindow(self.whole, self.smallest)(image, truth, rng, size)
+
+    def varied(self, image: Bytes, truth: Bytes, rng: Generator) -> Pair:
+        """Mirrored, tilted and recoloured."""
+        image, truth = Flip(self.flip)(image, truth, rng)
+        image, truth = Tilt(self.tilt)(image, truth, rng)
+        return Jitter()(image, truth, rng) if self.colours else (image, truth)
+
+
+@dataclass(frozen=True, slots=True)
+class Mini(Photo):
+    """As `photo`, pictures kept so that all of kirie-mini's sizes are made from the same: 352 pixels along the longer side."""
+
+    side: int = 352
+
+
+AUGMENTATIONS: dict[str, type[Augmentation]] = {
+    "plain": Plain,
+    "flip": Flipped,
+    "published-sod": PublishedSOD,
+    "inspyrenet": PublishedInSPyReNet,
+    "birefnet": PublishedBiRefNet,
+    "segformer": PublishedSegFormer,
+    "photo": Photo,
+    "mini": Mini,
+}
+COMPOSING = ("composites", "empties", "with_subject")  # arguments of every augmentation of masks
+
+
+class Maker:
+    """What the feed calls: `make(example, rng, (height, width)) → Made`.
+
+    Of a share `composites` of the pictures, one or two cutouts are laid on a background instead of the example, and of a share
+    `empties` a background is shown with nothing on it, and a truth of zeros, as far as the examples come with such. `with_subject`:
+    beginnings of names of backgrounds that do show something like a subject: good to lay cutouts on, but no examples of nothing.
+    """
+
+    def __init__(
+        self,
+        augmentation: Augmentation,
+        examples: Examples,
+        pictures: Pictures,
+        *,
+        composites: float = 0.0,
+        empties: float = 0.0,
+        with_subject: Iterable[str] = (),
+    ) -> None:
+        self.augmentation, self.pictures = augmentation, pictures
+        self._cutouts, self._backgrounds = examples.cutouts, examples.backgrounds
+        busy = tuple(with_subject)
+        self._empty = [p for p in self._backgrounds if not (busy and p.name.startswith(busy))]
+        self._composites = composites if self._cutouts and self._backgrounds else 0.0
+        self._empties = empties if self._empty else 0.0
+
+    def __call__(self, example: Example, rng: Generator, size: Size) -> Made:
+        """One picture, varied, at (height, width), or a crop of that."""
+        kind = rng.random()
+        made = self.augmentation.made(size)
+        if kind < self._empties:
+            path = self._empty[int(rng.integers(len(self._empty)))]
+            image = paste.ground(self._background(path, size), rng, made)
+            truth: Bytes = np.zeros(made, np.uint8)
+            return self._varied(path.stem, image, truth, rng, None)
+        if kind < self._empties + self._composites:
+            back = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
+            ground = self._background(back, size)
+            names, image, truth = paste.composite(
+                ground, self._cutouts, lambda path: self._cutout(path, size), rng, made
+            )
+            return self._varied(" + ".join((back.stem, *names)), image, truth, rng, None)
+        image, truth = self.pictures(example, self.augmentation.kept(size))
+        image, truth = self.augmentation.framed(image, truth, rng, size)
+        return self._varied(example.name, image, truth, rng, example.class_index)
+
+    def _varied(
+        self, name: str, image: Bytes, truth: Bytes, rng: Generator, label: int | None
+    ) -> Made:
+        image, truth = self.augmentation.varied(image, truth, rng)
+        return Made(name, image, truth, label)
+
+    def _background(self, path: Any, size: Size) -> Bytes:
+        return self.pictures.plain(path, self._large(size, 1.0))
+
+    def _cutout(self, path: Any, size: Size) -> Pair:
+        return self.pictures.cutout(path, self._large(size, 288 / 352))
+
+    def _large(self, size: Size, part: float) -> Kept:
+        """Kept with its aspect ratio, as large as photos are."""
+        kept = self.augmentation.kept(size)
+        longest = round(1.375 * max(size)) if kept.squash else kept.longest
+        return Kept(longest=round(longest * part))
+
+
+def get(
+    name: str, examples: Examples, *, pictures: Pictures | None = None, **arguments: Any
+) -> Maker:
+    """Make what the feed calls from an augmentation's name.
+
+    Args:
+        name: of `AUGMENTATIONS`.
+        examples: the pictures of the training; their cutouts and backgrounds are composed.
+        pictures: what decodes and keeps them; None: a quarter of the free memory is used.
+        arguments: of the augmentation, and `composites`, `empties`, `with_subject` of `Maker`.
+
+    Raises:
+        BadInput: no such augmentation, or it has no such argument.
+    """
+    if name not in AUGMENTATIONS:
+        near = difflib.get_close_matches(name, AUGMENTATIONS, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise BadInput(
+            f"There is no augmentation {name!r}.{hint} There are: {', '.join(AUGMENTATIONS)}."
+        )
+    kind = AUGMENTATIONS[name]
+    own = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    masks = examples.task != "semantic"
+    unknown = sorted(arguments.keys() - own - set(COMPOSING if masks else ()))
+    if unknown:
+        known = ", ".join((*sorted(own), *(COMPOSING if masks else ())))
+        raise BadInput(
+            f"The augmentation {name!r} of the task {examples.task!r} has no argument {unknown[0]!r}; it has: {known}."
+        )
+    augmentation = kind(**{key: value for key, value in arguments.items() if key in own})
+    if pictures is None:
+        pictures = Pictures(examples.task, examples.labels, examples.classes)
+    composing = {key: value for key, value in arguments.items() if key in COMPOSING}
+    return Maker(augmentation, examples, pictures, **composing)

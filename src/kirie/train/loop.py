@@ -1,212 +1,90 @@
-"""The one loop: time-bounded training of any of kirie's networks, safe to interrupt and to resume.
+"""The one loop: trains any network by a recipe; safe to interrupt, exact to resume, on one process or many.
 
-What it writes into the output folder:
-    checkpoint.pt   everything needed to go on, replaced atomically every few minutes and at an interruption
-    history.jsonl   one JSON object per report and per held-out score
-    model.pt        at the end: the running mean of the weights, a plain state dictionary of tensors
+What it writes into the output folder, by its first process alone:
+    checkpoint.pt      everything needed to go on, replaced in one step every few minutes and at an interruption
+    history.jsonl      one JSON object for each report and each validation; history.csv: the same as a table
+    validation/*.jpg   some held-out pictures beside their truth and what the network finds
+    best.safetensors   the network at its best validation; last.safetensors: at the end. Both carry their card
+    result.json        how it ended
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import torch
-from torch import nn
+from torch import Tensor
 
-from ..errors import BadCheckpoint, BadInput, KirieError
-from ..nn.build import build
-from . import losses
-from .data import Data
-from .feed import Batch, Feed, normalised
-from .held import score
-from .progress import Progress
-from .recipe import Phase, Recipe
+from ..errors import BadInput, KirieError, OutOfMemory
+from . import augment, optim, state, validate
+from .batch import Batch
+from .cache import Pictures
+from .feed import Feed, Varied
+from .history import History
+from .progress import Progress, duration
+from .recipe import Phase
+from .run import Plan, Run, open_run
 
-__all__ = ["NotFinite", "Run", "groups", "rate", "train"]
+__all__ = ["NotFinite", "Outcome", "train"]
 
-SAVE_SECONDS = 180.0
-REPORT_STEPS = 50
-LONGEST_STEP = (
-    60.0  # seconds that one step may use up; a stopped process or a sleeping machine takes longer
-)
+LONGEST_UPDATE = 60.0  # seconds that one update may use up of a run that is measured in minutes; a stopped process takes longer
+NAMED = 24  # pictures that a message names
 
 
 class NotFinite(KirieError):  # noqa: N818
     """The loss is not a number or infinite; the message names the pictures of the batch."""
 
 
-@dataclass(slots=True)
-class Run:
-    """State of one training: what a checkpoint holds. `elapsed`: seconds of training so far, over all parts."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a training ended. `scores`: of the best validation, empty without one; `loss`: the mean of the last report."""
 
-    recipe: Recipe
-    out: Path
+    finished: bool
+    updates: int
+    pictures: int
     seconds: float
-    seed: int
-    net: nn.Module
-    mean: nn.Module
-    optimiser: torch.optim.Optimizer
-    elapsed: float = 0.0
-    steps: int = 0
-    pictures: int = 0
-    stop: str = ""  # the signal that asked to stop
-    recent: list[float] = field(default_factory=list)
-
-    @classmethod
-    def fresh(cls, recipe: Recipe, out: Path, *, minutes: float, seed: int = 0) -> Run:
-        """New weights, drawn with `seed`."""
-        if minutes <= 0:
-            raise BadInput(f"minutes is {minutes}, but must be above 0.")
-        torch.manual_seed(seed)
-        net, mean = build(recipe.network), build(recipe.network)
-        mean.load_state_dict(net.state_dict())
-        for part in (net, mean):
-            _channels_last(part)
-        mean.eval().requires_grad_(requires_grad=False)
-        optimiser = torch.optim.AdamW(groups(net, recipe.weight_decay), lr=recipe.learning_rate)
-        return cls(recipe, out, minutes * 60, seed, net, mean, optimiser)
-
-    @property
-    def share(self) -> float:
-        """Part of the time that is used up, 0..1."""
-        return min(1.0, self.elapsed / self.seconds)
-
-    def save(self) -> None:
-        """Write the checkpoint: a temporary file in the same folder, then a rename."""
-        state = {
-            "recipe": self.recipe.name,
-            "seed": self.seed,
-            "seconds": self.seconds,
-            "elapsed": self.elapsed,
-            "steps": self.steps,
-            "pictures": self.pictures,
-            "net": self.net.state_dict(),
-            "mean": self.mean.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "random": torch.get_rng_state(),
-        }
-        _write(state, self.out / "checkpoint.pt")
-
-    def resume(self) -> None:
-        """Take up the checkpoint of the output folder; the time already used counts."""
-        path = self.out / "checkpoint.pt"
-        if not path.is_file():
-            raise BadCheckpoint(f"{path} does not exist: start without --resume.")
-        # weights_only: tensors and plain values, nothing is executed.
-        state = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
-        if state["recipe"] != self.recipe.name or state["seed"] != self.seed:
-            raise BadCheckpoint(
-                f"{path} is of recipe {state['recipe']!r} and seed {state['seed']}, not of {self.recipe.name!r} "
-                f"and {self.seed}: name those, or another output folder."
-            )
-        self.net.load_state_dict(state["net"])
-        self.mean.load_state_dict(state["mean"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["random"])
-        self.elapsed, self.steps, self.pictures = (
-            state["elapsed"],
-            state["steps"],
-            state["pictures"],
-        )
+    loss: float
+    best_update: int = 0
+    scores: dict[str, float] = field(default_factory=dict)
 
 
-def _channels_last(net: nn.Module) -> None:
-    """Store convolution weights channels last: a tenth faster on CPUs."""
-    for parameter in net.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.to(memory_format=torch.channels_last)
+def train(plan: Plan, progress: Progress | None = None) -> Outcome:
+    """Train until the recipe's end, or until a signal asks to stop (saved; `finished` is then False).
 
-
-def _write(state: dict[str, Any], path: Path) -> None:
-    temporary = path.with_name(path.name + ".part")
-    torch.save(state, temporary)
-    os.replace(temporary, path)  # noqa: PTH105  the name that says it is atomic
-
-
-def groups(net: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameter groups: decay on convolution weights, none on norms and biases (all of one dimension)."""
-    parameters = list(net.parameters())
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-
-
-def rate(run: Run) -> float:
-    """The learning rate now: linear warm-up by steps, a cosine to zero by time."""
-    warm = min(1.0, (run.steps + 1) / max(1, run.recipe.warm_up))
-    return run.recipe.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * run.share))
-
-
-def step(run: Run, batch: Batch, precision: torch.dtype) -> float:
-    """One batch: loss, gradients, clipped update, running mean. Returns the loss."""
-    for group in run.optimiser.param_groups:
-        group["lr"] = rate(run)
-    x, truth = normalised(batch.images, batch.masks)
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
-        maps = run.net(x)
-    loss = losses.deep((maps.logits, *maps.sides), truth, run.recipe.scales, run.recipe.parts)
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        raise NotFinite(
-            f"The loss became {value} at step {run.steps}, in a batch of: {', '.join(batch.names)}. Look at these "
-            "files, or lower the learning rate; the last checkpoint stands, and --resume goes on from it."
-        )
-    run.optimiser.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    nn.utils.clip_grad_norm_(run.net.parameters(), run.recipe.clip)
-    run.optimiser.step()
-    average(run)
-    run.steps += 1
-    run.pictures += len(batch.names)
-    return value
-
-
-@torch.no_grad()
-def average(run: Run) -> None:
-    """Move the running mean towards the weights; faster at first, so that it does not remember the start."""
-    keep = min(run.recipe.average, (1 + run.steps) / (10 + run.steps))
-    pairs = zip(run.mean.state_dict().values(), run.net.state_dict().values(), strict=True)
-    for mean, now in pairs:
-        if mean.is_floating_point():
-            mean.lerp_(now, 1 - keep)
-        else:
-            mean.copy_(now)
-
-
-def precision(recipe: Recipe) -> torch.dtype:
-    """The number format of the recipe; `auto` times one convolution both ways, as half of all CPUs emulate bfloat16."""
-    if recipe.precision != "auto":
-        return {"bfloat16": torch.bfloat16, "float32": torch.float32}[recipe.precision]
-    x = torch.zeros(8, 64, 64, 64).to(memory_format=torch.channels_last)
-    weight = torch.zeros(64, 64, 3, 3).to(memory_format=torch.channels_last)
-    times = {}
-    for kind in (torch.bfloat16, torch.float32):
-        a, b = x.to(kind), weight.to(kind)
-        nn.functional.conv2d(a, b, padding=1)  # warm
-        start = time.perf_counter()
-        nn.functional.conv2d(a, b, padding=1)
-        times[kind] = time.perf_counter() - start
-    return min(times, key=times.__getitem__)
+    Raises:
+        KirieError: data, recipe and checkpoint do not go together; see `open_run`.
+        NotFinite: the loss is not a number; the last checkpoint stands.
+    """
+    progress = progress or Progress()
+    plan.out.mkdir(parents=True, exist_ok=True)
+    run = open_run(plan, progress.line)
+    with _Loop(run, progress) as loop, _interruptible(run), progress:
+        while run.share < 1 and not loop.stopped and not loop.ended:
+            loop.step()
+        return loop.finish()
 
 
 @contextmanager
 def _interruptible(run: Run) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask the loop to stop after the step that it is in."""
+    """Ctrl-C and SIGTERM ask the loop to stop after the update that it is in; a second time, they end it at once."""
 
     def ask(number: int, _frame: FrameType | None) -> None:
+        if run.stop:
+            raise KeyboardInterrupt
         run.stop = signal.Signals(number).name
 
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+        yield
+        return
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
@@ -215,63 +93,285 @@ def _interruptible(run: Run) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def train(run: Run, data: Data, progress: Progress, *, max_steps: int | None = None) -> bool:
-    """Train until the time is used up; True when it ended by itself, False when it was interrupted (and saved)."""
-    run.out.mkdir(parents=True, exist_ok=True)
-    kind = precision(run.recipe)
-    progress.line(
-        f"precision {kind}, {torch.get_num_threads()} threads, {len(data.train)} pictures"
-    )
-    run.net.train()
-    feed = Feed(data, empties=run.recipe.empties, seed=run.seed, first=run.pictures)
-    with _interruptible(run), feed, progress:
-        last_save = clock = time.monotonic()
-        phase = run.recipe.phase(run.share)
-        while run.share < 1 and not run.stop and (max_steps is None or run.steps < max_steps):
-            now_phase = run.recipe.phase(run.share)
-            if now_phase.size != phase.size:
-                _held(run, data, progress, phase)
-            phase = now_phase
-            run.recent.append(step(run, feed.batch(phase), kind))
-            clock, run.elapsed = _tick(run, clock)
-            if run.steps % REPORT_STEPS == 0:
-                _report(run, progress, phase)
-            if time.monotonic() - last_save > SAVE_SECONDS:
-                run.save()
-                last_save = time.monotonic()
-        run.save()
-        if run.stop:
-            progress.line(
-                f"interrupted by {run.stop}; the checkpoint is saved: go on with --resume"
+@contextmanager
+def _explained(batch: Batch) -> Iterator[None]:
+    """What a user can do about PyTorch's own refusals."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(
+            f"The device's memory does not hold a step of {len(batch.names)} pictures of {tuple(batch.images.shape[1:3])}: set a "
+            "smaller batch with accumulate, checkpointing=true, precision=bf16 or a smaller size."
+        ) from error
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise BadInput(
+            f"A batch of {len(batch.names)} pictures of {tuple(batch.images.shape[1:3])} leaves one number in a channel, of which "
+            "BatchNorm can take no statistics: set batch=2 or more, a larger size, or freeze_norms=true."
+        ) from error
+
+
+class _Loop:
+    """The parts of the loop; a context manager, which ends what makes pictures."""
+
+    def __init__(self, run: Run, progress: Progress) -> None:
+        self.run, self.progress = run, progress
+        self.ended = False  # by patience
+        self.stopped = False  # by a signal to one of the processes: all have agreed
+        self._besides = 0.0  # seconds since the last update that went elsewhere
+        self._feed: Feed | None = None
+        self._phase: Phase | None = None
+        self._pictures = Pictures(run.train.task, run.train.labels, run.train.classes)
+        self._clock = self._saved = time.monotonic()
+        self._began = run.share, time.monotonic()
+        self._losses: list[dict[str, float]] = []
+        self._reported = run.progressed.pictures, time.monotonic()
+        self._history: History | None = None
+        if run.accelerator.is_main_process:
+            measures = validate.names(run.recipe) if run.held else ()
+            self._history = History(
+                run.plan.out,
+                measures,
+                tensorboard=run.plan.tensorboard,
+                upto=run.progressed.updates,
             )
-            return False
-        _held(run, data, progress, phase)
-    _write(run.mean.state_dict(), run.out / "model.pt")
-    return True
 
+    def __enter__(self) -> Self:
+        return self
 
-def _tick(run: Run, clock: float) -> tuple[float, float]:
-    """The clock now, and the time used up: a step that took longer was not training but a stopped process."""
-    now = time.monotonic()
-    return now, run.elapsed + min(now - clock, LONGEST_STEP)
+    def __exit__(self, *exception: object) -> None:
+        if self._feed is not None:
+            self._feed.__exit__(None, None, None)
+        if self._history is not None:
+            self._history.close()
 
+    # --- one update -----------------------------------------------------------------------------------------------------
 
-def _note(run: Run, entry: dict[str, Any]) -> None:
-    head = {"step": run.steps, "pictures": run.pictures, "seconds": round(run.elapsed, 1)}
-    with (run.out / "history.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({**head, **entry}) + "\n")
+    def step(self) -> None:
+        """One update of the weights, and what is due after it."""
+        run, p = self.run, self.run.progressed
+        epoch = run.epoch
+        self._losses.append(self._update())
+        if p.updates % run.recipe.report_every == 0:
+            self._report()
+        every = run.recipe.validate_every
+        if run.held and (p.updates % every == 0 if every else run.epoch > epoch):
+            self._validate()
+        if time.monotonic() - self._saved > run.recipe.save_every:
+            run.save()
+            self._saved = time.monotonic()
 
+    def _update(self) -> dict[str, float]:
+        run, r, p = self.run, self.run.recipe, self.run.progressed
+        phase = r.phase(run.share)
+        feed = self._fed(phase)
+        state.seed_update(run.plan.seed, p.updates, run.accelerator.process_index)
+        optim.training(run.net, r)
+        optim.set_rates(run.optimiser, r, p.updates, run.share)
+        terms: dict[str, list[Tensor]] = {}
+        names: list[list[str]] = []
+        for part in range(r.accumulate):
+            batch = feed.batch()
+            names.append(batch.names)
+            last = part == r.accumulate - 1
+            # The processes exchange their gradients once in an update.
+            with nullcontext() if last else run.accelerator.no_sync(run.learner):
+                with _explained(batch):
+                    found = self._backward(batch)
+                for name, term in found.items():
+                    terms.setdefault(name, []).append(term)
+        told = self._agreed({name: torch.stack(each) for name, each in terms.items()}, names)
+        if r.clip:
+            run.accelerator.clip_grad_norm_(run.net.parameters(), r.clip)
+        run.optimiser.step()
+        run.optimiser.zero_grad(set_to_none=True)
+        if run.mean is not None:
+            optim.average(run.mean, run.net, keep=r.average, updates=p.updates)
+        p.updates += 1
+        p.pictures += phase.batch * r.accumulate
+        return told
 
-def _report(run: Run, progress: Progress, phase: Phase) -> None:
-    loss = sum(run.recent) / len(run.recent)
-    run.recent.clear()
-    _note(run, {"loss": round(loss, 5), "size": phase.size, "rate": round(rate(run), 7)})
-    progress.report(run.share, run.pictures, loss, phase.size)
+    def _fed(self, phase: Phase) -> Feed:
+        """The feed of a phase."""
+        run, r = self.run, self.run.recipe
+        if self._feed is not None:
+            if phase == self._phase:
+                return self._feed
+            self._feed.__exit__(None, None, None)
+        arguments = phase.augmentation_arguments
+        make = augment.get(r.augmentation, run.train, pictures=self._pictures, **arguments)
+        size: Any = phase.size
+        if r.varied:
+            least, most, multiple = r.varied
+            size = Varied(least, most, multiple, run.plan.seed)
+        self._phase = phase
+        self._feed = Feed(
+            run.train,
+            make,
+            batch=phase.batch,
+            size=size,
+            seed=run.plan.seed,
+            first=run.progressed.pictures,
+            rank=run.accelerator.process_index,
+            ranks=run.accelerator.num_processes,
+            workers=r.workers or None,
+        )
+        return self._feed
 
+    def _backward(self, batch: Batch) -> dict[str, Tensor]:
+        """Forward and backward of one batch; the terms of its loss, detached."""
+        run, r = self.run, self.run.recipe
+        targets = batch.targets(run.accelerator.device)
+        x = targets
+        if r.input == "picture":
+            x = batch.inputs(r.preparation, run.accelerator.device)
+            if not r.channels_last:
+                x = x.contiguous()
+        classes = None if batch.classes is None else batch.classes.to(run.accelerator.device)
+        moment = {"share": run.share, "epoch": run.epoch, "epochs": r.epochs or None}
+        terms: dict[str, Tensor] = run.learner(x, targets, classes, moment)
+        run.accelerator.backward(torch.stack([*terms.values()]).sum() / r.accumulate)
+        return {name: term.detach().float() for name, term in terms.items()}
 
-def _held(run: Run, data: Data, progress: Progress, phase: Phase) -> None:
-    """Score the running mean on the held-out tenth, at the size of the phase that ends."""
-    result = score(run.mean, data.held, phase.size)
-    _note(run, {"held": result, "size": phase.size})
-    numbers = ", ".join(f"{key} {value:.4f}" for key, value in result.items())
-    progress.line(f"held out at {phase.size}: {numbers}")
+    def _agreed(self, terms: dict[str, Tensor], names: list[list[str]]) -> dict[str, float]:
+        """Mean terms over all processes; and whether one of them was asked to stop, and how long it has been.
+
+        Raises:
+            NotFinite: in every process, before the weights have changed.
+        """
+        run, p = self.run, self.run.progressed
+        now = time.monotonic()
+        elapsed = p.elapsed + self._besides + min(now - self._clock, LONGEST_UPDATE)
+        self._clock, self._besides = now, 0.0
+        each = torch.stack([*terms.values()]).sum(0)  # (accumulate,)
+        bad = [
+            name
+            for ok, part in zip(torch.isfinite(each).tolist(), names, strict=True)
+            if not ok
+            for name in part
+        ]
+        mine = [*(float(term.mean()) for term in terms.values()), float(bool(run.stop)), elapsed]
+        told = torch.tensor([mine], dtype=torch.float64)
+        if run.accelerator.num_processes > 1:
+            told = run.accelerator.gather(told.float().to(run.accelerator.device)).double().cpu()
+        p.elapsed = float(told[:, -1].max())
+        self.stopped = bool(told[:, -2].any())
+        means = dict(zip(terms, told[:, :-2].mean(0).tolist(), strict=True))
+        if not math.isfinite(sum(means.values())):
+            self._refuse(bad, means)
+        return means
+
+    def _refuse(self, bad: list[str], means: dict[str, float]) -> None:
+        from accelerate.utils import gather_object
+
+        every = gather_object(bad) if self.run.accelerator.num_processes > 1 else bad
+        wrong = ", ".join(name for name, value in means.items() if not math.isfinite(value))
+        more = f" and {len(every) - NAMED} more" if len(every) > NAMED else ""
+        raise NotFinite(
+            f"The loss ({wrong}) is {sum(means.values())} at step {self.run.progressed.updates + 1}, in a batch of: "
+            f"{', '.join(every[:NAMED])}{more}. Look at these files, or try a lower learning_rate, clip=1 or precision=fp32. The "
+            "last checkpoint stands, and --resume goes on from it."
+        )
+
+    # --- what is due ----------------------------------------------------------------------------------------------------
+
+    def _row(self) -> dict[str, Any]:
+        p = self.run.progressed
+        return {
+            "update": p.updates,
+            "pictures": p.pictures,
+            "epoch": self.run.epoch,
+            "seconds": round(p.elapsed, 1),
+        }
+
+    def _report(self) -> None:
+        """The mean loss since the last report, and how long it will take."""
+        if not self._losses:
+            return
+        run, count, now = self.run, len(self._losses), time.monotonic()
+        terms = {k: sum(each[k] for each in self._losses) / count for k in self._losses[0]}
+        self._losses.clear()
+        run.progressed.loss = sum(terms.values())
+        seen, before = self._reported
+        speed = (run.progressed.pictures - seen) / max(now - before, 1e-9)
+        self._reported = run.progressed.pictures, now
+        height, width = run.recipe.phase(run.share).size
+        now_rate = optim.rate(run.recipe, run.progressed.updates, run.share)
+        if self._history is not None:
+            row = {**self._row(), "loss": run.progressed.loss, "terms": terms, "rate": now_rate}
+            row |= {"height": height, "width": width, "pictures_per_second": round(speed, 2)}
+            self._history.add(row)
+        self.progress.report(
+            run.share,
+            f"update {run.progressed.updates}  epoch {run.epoch}  loss {run.progressed.loss:.4f}  {speed:.1f} pictures/s",
+            left=self._left(now),
+        )
+
+    def _left(self, now: float) -> float:
+        """Seconds until the end, at the speed so far."""
+        share, since = self._began
+        done = self.run.share - share
+        return (now - since) / done * (1 - self.run.share) if done > 0 else 0.0
+
+    def _validate(self) -> None:
+        """Score the held-out pictures, divided among the processes; keep the network where it is the best so far."""
+        run, p = self.run, self.run.progressed
+        if run.held is None or p.validated == p.updates:
+            return
+        started = time.monotonic()
+        net = run.result
+        net.eval()
+        process = run.accelerator.process_index, run.accelerator.num_processes
+        records = list(
+            validate.measured(net, run.recipe, run.held, rank=process[0], ranks=process[1])
+        )
+        if process[1] > 1:
+            from accelerate.utils import gather_object
+
+            records = gather_object(records)
+        scores = validate.score(run.recipe, records)
+        value = scores[validate.METRICS[run.recipe.metric][1]]
+        p.validated = p.updates
+        is_best = validate.better(run.recipe, value, p.best[0] if p.best else None)
+        p.stale = 0 if is_best else p.stale + 1
+        if is_best:
+            p.best, p.scores = (value, p.updates), scores
+            run.write("best.safetensors")
+        self.ended = bool(run.recipe.patience) and p.stale >= run.recipe.patience
+        if self._history is not None:
+            self._history.add({**self._row(), "validation": scores})
+            sheet = run.plan.out / "validation" / f"{p.updates:07d}.jpg"
+            validate.pictures(net, run.recipe, run.held, sheet)
+        numbers = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        best = "the best so far" if is_best else "not better"
+        self.progress.line(f"validation after update {p.updates}: {numbers} ({best})")
+        self._clock = time.monotonic()
+        self._besides += self._clock - started
+
+    def finish(self) -> Outcome:
+        """The last report, validation and files."""
+        run, p = self.run, self.run.progressed
+        if not self.stopped:
+            self._report()
+            self._validate()
+            run.write("last.safetensors")
+        run.save()
+        run.accelerator.wait_for_everyone()
+        best = p.best[1] if p.best else 0
+        done = Outcome(not self.stopped, p.updates, p.pictures, p.elapsed, p.loss, best, p.scores)
+        if self.stopped:
+            self.progress.line(
+                f"interrupted by {run.stop or 'another process'} after update {p.updates}; the checkpoint is saved. Go on with: {run.plan.again}"
+            )
+            return done
+        if run.accelerator.is_main_process:
+            names = (*Outcome.__slots__,)
+            text = json.dumps({name: getattr(done, name) for name in names}, indent=1)
+            (run.plan.out / "result.json").write_text(text + "\n", encoding="utf-8")
+        why = f" ({p.stale} validations without a better one)" if self.ended else ""
+        file = "best" if run.held else "last"
+        self.progress.line(
+            f"finished after {p.updates} updates, {duration(p.elapsed)}{why}: {run.plan.out / file}.safetensors"
+        )
+        return done

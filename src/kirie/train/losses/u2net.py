@@ -1,27 +1,20 @@
-"""Losses as the papers publish them, from logits, for training and for checking against the published code."""
+"""The losses of U²-Net and IS-Net as they are published, from logits: cross-entropy of every map, and features."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import BadInput
-from ..nn.isnet import ISNetMaps
-from ..nn.u2net import U2NetMaps
+from ...nn.isnet import ISNetMaps
+from ...nn.u2net import U2NetMaps
+from .maps import bce
+from .several import Distance, feature_distance, supervise
 
 __all__ = ["isnet_feature_losses", "isnet_loss", "isnet_losses", "u2net_loss", "u2net_losses"]
-
-Distance = Literal["mse", "kl", "mae", "smooth_l1"]
 
 
 def u2net_losses(maps: U2NetMaps, truth: Tensor) -> Tensor:
     """The binary cross-entropy of each of U²-Net's seven maps, in the order of the maps.
-
-    The published code takes probabilities; from logits it is the same number, without the rounding of large ones.
 
     Args:
         maps: `net.maps(x)`, each (N, 1, h, w) logits.
@@ -33,7 +26,7 @@ def u2net_losses(maps: U2NetMaps, truth: Tensor) -> Tensor:
     Raises:
         BadInput: the truth has another shape than the maps.
     """
-    return _cross_entropies(maps, truth)
+    return supervise(maps, truth, bce)
 
 
 def u2net_loss(maps: U2NetMaps, truth: Tensor) -> Tensor:
@@ -54,7 +47,7 @@ def isnet_losses(maps: ISNetMaps, truth: Tensor) -> Tensor:
     Raises:
         BadInput: the truth has another shape than the maps.
     """
-    return _cross_entropies(maps[:6], truth)
+    return supervise(maps[:6], truth, bce)
 
 
 def isnet_feature_losses(
@@ -65,8 +58,7 @@ def isnet_feature_losses(
     Args:
         maps: `net.maps(x)`.
         encoded: `encoder.maps(truth)` for the truths of the same pictures; no gradient goes there.
-        distance: the mean over all elements of: the squared difference (what the paper trains with), the absolute difference,
-            its smooth form, or the terms of the Kullback-Leibler divergence, where each pixel's channels are a distribution.
+        distance: see `feature_distance`.
 
     Returns:
         (6,) means.
@@ -74,17 +66,8 @@ def isnet_feature_losses(
     Raises:
         BadInput: a distance that does not exist, or features of other shapes.
     """
-    if distance not in DISTANCES:
-        raise BadInput(f"distance is {distance!r}, but can only be one of: {', '.join(DISTANCES)}.")
-    shapes = [[tuple(each.shape) for each in side.features] for side in (maps, encoded)]
-    if shapes[0] != shapes[1]:
-        raise BadInput(
-            f"The network's features have the shapes {shapes[0]}, but the encoder's have {shapes[1]}: give both the same "
-            "number of pictures, of the same size."
-        )
     pairs = zip(maps.features, encoded.features, strict=True)
-    measure = DISTANCES[distance]
-    return torch.stack([measure(have, want.detach().to(have.dtype)) for have, want in pairs])
+    return torch.stack([feature_distance(*pair, distance=distance) for pair in pairs])
 
 
 def isnet_loss(
@@ -102,27 +85,3 @@ def isnet_loss(
     if encoded is None:
         return total
     return total + isnet_feature_losses(maps, encoded, distance=distance).sum()
-
-
-def _divergence(have: Tensor, want: Tensor) -> Tensor:
-    # PyTorch warns of its own mean over elements, which is the published one.
-    have, want = F.log_softmax(have, dim=1), F.softmax(want, dim=1)
-    return F.kl_div(have, want, reduction="none").mean()
-
-
-DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mse": F.mse_loss,
-    "kl": _divergence,
-    "mae": F.l1_loss,
-    "smooth_l1": F.smooth_l1_loss,
-}
-
-
-def _cross_entropies(maps: Sequence[Tensor], truth: Tensor) -> Tensor:
-    """The mean of each map; the maps are of one shape."""
-    if truth.shape != maps[0].shape:
-        raise BadInput(
-            f"The truth has the shape {tuple(truth.shape)}, but the maps have {tuple(maps[0].shape)}: they must be equal."
-        )
-    truth = truth.to(maps[0].dtype)
-    return torch.stack([F.binary_cross_entropy_with_logits(each, truth) for each in maps])
