@@ -3,7 +3,7 @@
     python scripts/pyramids.py train DATA NET.safetensors [--steps 2000]   a small network, with its published loss
     python scripts/pyramids.py show NET.safetensors PHOTO                  the picture
 
-DATA is a folder as `kirie.train` takes it. Published checkpoints show the same way, where one is at hand:
+DATA is a folder as `kirie train` takes it. Published checkpoints show the same way, where one is at hand:
 `show latest.pth PHOTO --like inspyrenet-swinb`. The small network is for the picture only: an hour on two cores, no ImageNet weights.
 """
 
@@ -16,15 +16,14 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from kirie.train.data import load
 from PIL import Image, ImageDraw
 
 from kirie import _pyramid, export, image, nn, prepare, procedure, zoo
 from kirie.engines.pytorch import PytorchEngine
 from kirie.spec import ModelCard, Preparation, Procedure, ReadOut
-from kirie.train.feed import Feed, normalised
+from kirie.train import augment, sources
+from kirie.train.feed import Feed
 from kirie.train.losses import inspyrenet_loss
-from kirie.train.recipe import Phase
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "images" / "inspyrenet-pyramids.jpg"
 BASE, BATCH, PEAK = 96, 12, 1e-3
@@ -52,18 +51,18 @@ def train(folder: Path, out: Path, steps: int) -> None:
     torch.manual_seed(0)
     net = nn.build(CARD.architecture, **CARD.arguments)
     optimiser = torch.optim.AdamW(net.parameters(), lr=PEAK, weight_decay=0.01)
-    phase = Phase(start=0.0, size=BASE, batch=BATCH, composites=0.3)
+    examples = sources.find([(folder, 1.0)])
+    make = augment.get("mini", examples, composites=0.3)
     recent, started = [], perf_counter()
-    with Feed(load(folder), empties=0.0, seed=0) as feed:
+    with Feed(examples, make, batch=BATCH, size=BASE, seed=0) as feed:
         for step in range(steps):
             share = min(1.0, (step + 1) / 200) * (
                 0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2
             )
             for group in optimiser.param_groups:
                 group["lr"] = PEAK * share
-            batch = feed.batch(phase)
-            images, truth = normalised(batch.images, batch.masks)
-            loss = inspyrenet_loss(net(images), truth)
+            batch = feed.batch()
+            loss = inspyrenet_loss(net(batch.inputs(CARD.preparation)), batch.targets())
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)

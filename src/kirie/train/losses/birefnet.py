@@ -11,6 +11,7 @@ from torch import Tensor
 from ...errors import BadInput
 from ...nn.birefnet import BiRefNetMaps
 from . import maps as single
+from ._exact import fitting, kind
 from .maps import bce, contour, mae, mse, regional
 from .several import auxiliary, gradient_reference, supervise, true_reference
 
@@ -53,9 +54,7 @@ def half_ssim(logits: Tensor, truth: Tensor) -> Tensor:
 
 def structure(logits: Tensor, truth: Tensor) -> Tensor:
     """As published, the sigmoid is taken twice."""
-    return single.structure(
-        logits.to(torch.promote_types(logits.dtype, torch.float32)).sigmoid(), truth
-    )
+    return single.structure(logits.to(kind(logits)).sigmoid(), truth)
 
 
 TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -169,11 +168,7 @@ def birefnet_losses(
     Raises:
         BadInput: the truth has another shape than the logits; there is no such term or target; `truth` without images.
     """
-    if truth.shape != maps.logits.shape:
-        raise BadInput(
-            f"The truth has the shape {tuple(truth.shape)}, but the logits have {tuple(maps.logits.shape)}: they must be equal."
-        )
-    truth = truth.clamp(0, 1)
+    truth = fitting(truth, maps.logits).clamp(0, 1)
     every = (*maps.sides, *(maps.passes or (maps.logits,)))
     references = _references(maps, truth, gradient_target, images)
     gates = [gradient_reference(*pair) for pair in zip(maps.gradients, references, strict=True)]
