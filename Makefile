@@ -28,6 +28,7 @@ bench: $(VENV)/dev
 	$(BIN)/python benches/png.py
 	$(BIN)/python benches/edges.py
 	$(BIN)/python benches/end_to_end.py
+	$(BIN)/python benches/batch.py
 	$(BIN)/python benches/metrics.py
 	$(BIN)/python benches/eval.py
 

@@ -133,8 +133,7 @@ def flatness(memory: list[tuple[int, float]], count: int) -> list[float]:
     first = max((size for done, size in memory if done <= FIRST), default=0.0)
     edges = np.linspace(FIRST, count, 11)
     tenths = (
-        [size for done, size in memory if low < done <= high]
-        for low, high in pairwise(edges)
+        [size for done, size in memory if low < done <= high] for low, high in pairwise(edges)
     )
     return [round(max(sizes) / first, 3) for sizes in tenths if sizes and first]
 

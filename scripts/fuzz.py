@@ -41,6 +41,14 @@ MODEL_EACH = 20  # every 20th case runs the embedded network; the others a thres
 NETWORKS = 120  # seconds without a sign of life after which a process is ended, whatever its processor time
 
 
+def _packed(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/one.png", files["plain.png"])
+        archive.writestr("two.jpg", files["plain.jpg"])
+    return packed.getvalue()
+
+
 def seeds() -> dict[str, bytes]:
     """A small file of each readable kind, by a name with its ending."""
     ys, xs = np.mgrid[0:96, 0:128]
@@ -54,7 +62,7 @@ def seeds() -> dict[str, bytes]:
     exif.get_ifd(34853)[2] = (48.0, 12.0, 30.0)
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     frames = [base, base.rotate(90), base.rotate(180)]
-    deep = Image.fromarray((rgb[..., 0].astype(np.uint16) * 257))
+    deep = Image.fromarray(rgb[..., 0].astype(np.uint16) * 257)
     found: dict[str, bytes] = {}
 
     def add(name: str, image: Image.Image, **how: Any) -> None:
@@ -90,16 +98,12 @@ def seeds() -> dict[str, bytes]:
     add("palette.bmp", base.convert("P"))
     add("plain.gif", base)
     add("moving.gif", base, save_all=True, append_images=frames[1:], transparency=0)
+    found["both.zip"] = _packed(found)
     with contextlib.suppress(ImportError):
         import pillow_heif
 
         pillow_heif.register_heif_opener()
         add("plain.heif", base, exif=exif)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a/one.png", found["plain.png"])
-        archive.writestr("two.jpg", found["plain.jpg"])
-    found["both.zip"] = packed.getvalue()
     return found
 
 
@@ -119,6 +123,46 @@ EXTREMES = (
 )
 
 
+def _numbers(random: Random, file: bytearray, at: int) -> None:
+    """A size or an offset that nobody expects."""
+    size = int(random.choice((2, 4)))
+    value = int(random.choice(EXTREMES)) & (256**size - 1)
+    file[at : at + size] = value.to_bytes(size, "big" if random.random() < 0.5 else "little")
+
+
+def _repeated(random: Random, file: bytearray, at: int) -> None:
+    part = file[at : at + int(random.integers(1, 400))]
+    file[at:at] = part * int(random.integers(1, 5))
+
+
+def _bit(random: Random, file: bytearray, at: int) -> None:
+    file[at] ^= 1 << int(random.integers(0, 8))
+
+
+def _bytes(random: Random, file: bytearray, at: int) -> None:
+    for place in random.integers(at, min(len(file), at + 300), random.integers(1, 12)):
+        file[place] = random.integers(0, 256)
+
+
+def _cut_off(_: Random, file: bytearray, at: int) -> None:
+    del file[at:]
+
+
+def _gap(random: Random, file: bytearray, at: int) -> None:
+    del file[at : at + int(random.integers(1, 64))]
+
+
+def _noise(random: Random, file: bytearray, at: int) -> None:
+    file[at:at] = random.bytes(int(random.integers(1, 64)))
+
+
+def _flat(random: Random, file: bytearray, at: int) -> None:
+    file[at : at + int(random.integers(1, 200))] = bytes([int(random.choice((0, 255)))]) * 64
+
+
+MUTATIONS = (_bit, _bytes, _numbers, _cut_off, _gap, _noise, _repeated, _flat)
+
+
 def mutated(random: Random, data: bytes, other: bytes) -> bytes:
     """A file with up to three mutations, half of them in its first 300 bytes, where sizes and tables are.
 
@@ -126,43 +170,22 @@ def mutated(random: Random, data: bytes, other: bytes) -> bytes:
     """
     file = bytearray(data)
     fate = random.random()
+    if fate < 0.12:
+        return data
     if fate < 0.45:
-        if fate > 0.12:
-            file[int(random.integers(0, len(file)))] ^= 1 << int(random.integers(0, 8))
+        _bit(random, file, int(random.integers(0, len(file))))
         return bytes(file)
     for _ in range(random.integers(1, 4)):
         most = min(len(file), 300) if random.random() < 0.5 else len(file)
+        at = int(random.integers(0, max(1, most)))
+        kind = int(random.integers(0, len(MUTATIONS) + 1))
         if not most:
             break
-        at = int(random.integers(0, most))
-        kind = random.integers(0, 9)
-        if kind == 0:
-            for place in random.integers(0, most, random.integers(1, 12)):
-                file[place] = random.integers(0, 256)
-        elif kind == 1:
-            file[at] ^= 1 << int(random.integers(0, 8))
-        elif kind == 2:
-            del file[at:]
-        elif kind == 3:
-            size = int(random.choice((2, 4)))
-            value = int(random.choice(EXTREMES)) & (256**size - 1)
-            file[at : at + size] = value.to_bytes(
-                size, "big" if random.random() < 0.5 else "little"
-            )
-        elif kind == 4:
-            del file[at : at + int(random.integers(1, 64))]
-        elif kind == 5:
-            file[at:at] = random.bytes(int(random.integers(1, 64)))
-        elif kind == 6:
-            part = file[at : at + int(random.integers(1, 400))]
-            file[at:at] = part * int(random.integers(1, 5))
-        elif kind == 7:
+        if kind == len(MUTATIONS):
             start = int(random.integers(0, len(other)))
             file[at : at + 200] = other[start : start + 200]
         else:
-            file[at : at + int(random.integers(1, 200))] = (
-                bytes([int(random.choice((0, 255)))]) * 64
-            )
+            MUTATIONS[kind](random, file, at)
     return bytes(file)
 
 
@@ -264,7 +287,7 @@ def run(case: Case) -> dict[str, Any]:
             code = main(case.arguments)
     except SystemExit as end:
         code = end.code
-    except BaseException:
+    except BaseException:  # noqa: BLE001  that none comes is what is tested
         code, wrong = "traceback", traceback.format_exc()
     text = said.getvalue()
     if not wrong:
@@ -286,27 +309,30 @@ def _complaint(case: Case, code: Any, text: str) -> str:
     """What is wrong with how a case ended; empty if nothing is."""
     if code not in (0, 1, 2):
         return f"exit code {code!r}"
-    if "Traceback" in text or "Error:" in text or "Warning:" in text:
-        return "says what only a developer understands"
-    if len(text) > MOST_TEXT:
-        return f"says {len(text)} characters"
-    if code and not text.strip():
-        return "fails without a word"
     files = [path for path in case.out.rglob("*") if path.is_file()] if case.out.exists() else []
-    if any(path.name.endswith(".part") for path in files):
-        return "leaves a temporary file"
     results = [path for path in files if path.name[0] != "."]
-    if code == 0 and not results:
-        return "says that all went well, and wrote nothing"
-    for path in results:
+    technical = any(word in text for word in ("Traceback", "Error:", "Warning:"))
+    complaints = {
+        "says what only a developer understands": technical,
+        f"says {len(text)} characters": len(text) > MOST_TEXT,
+        "fails without a word": code and not text.strip(),
+        "leaves a temporary file": any(path.name.endswith(".part") for path in files),
+        "says that all went well, and wrote nothing": code == 0 and not results,
+    }
+    found = [complaint for complaint, true in complaints.items() if true]
+    return "; ".join([*found, *filter(None, map(_unreadable, results))])
+
+
+def _unreadable(path: Path) -> str:
+    """Why a result cannot be read; empty if it can."""
+    try:
         if path.suffix in (".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".jpg"):
-            try:
-                with Image.open(path) as image:
-                    image.load()
-            except Exception as error:  # noqa: BLE001  whatever a reader raises
-                return f"wrote {path.name}, which cannot be read: {error}"
+            with Image.open(path) as image:
+                image.load()
         elif path.suffix == ".json":
             json.loads(path.read_text())
+    except Exception as error:  # noqa: BLE001  whatever a reader raises
+        return f"wrote {path.name}, which cannot be read: {error}"
     return ""
 
 
@@ -332,6 +358,8 @@ class Watched:
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+        self.lines: Any = self.process.stdout
+        self.errors: Any = self.process.stderr
         self.now: int | None = None
         self.since = time.monotonic()
         self.cpu = 0.0
@@ -373,13 +401,11 @@ def batch(
     watched = Watched([*command, "--first", str(first), "--count", str(count)])
     thread = threading.Thread(target=watched.watch, args=(given.seconds, given.memory), daemon=True)
     thread.start()
-    assert watched.process.stdout is not None
-    assert watched.process.stderr is not None
     drained: list[str] = []
-    errors = threading.Thread(target=lambda: drained.append(watched.process.stderr.read()))
+    errors = threading.Thread(target=lambda: drained.append(watched.errors.read()))
     errors.start()
     last = first
-    for line in watched.process.stdout:
+    for line in watched.lines:
         said = json.loads(line)
         if "begin" in said:
             watched.since, watched.cpu, watched.now = (

@@ -75,7 +75,7 @@ def disturbed(command: list[str], output: Path, chance: random.Random, step: int
     """Start a run and kill it."""
     before = lines(output)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if chance.random() < 0.3:  # noqa: PLR2004
+    if chance.random() < 0.3:
         time.sleep(chance.uniform(0.05, 1.5))
     else:
         wanted = before + chance.randint(1, 2 * step)

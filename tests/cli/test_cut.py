@@ -237,3 +237,23 @@ def test_names_that_lead_nowhere(tmp_path, monkeypatch, disc_file, capsys):
 def test_a_small_limit_is_said_in_pixels(disc_file, capsys):
     assert cut(disc_file, "--max-pixels", "10") == 1
     assert "over the limit of 10:" in capsys.readouterr().err
+
+
+def test_damaged_exif_data_are_no_business_of_a_user(tmp_path, capfd):
+    """Pillow warns of them, with the line of its own source; the picture is whole."""
+    tags = Image.Exif()
+    tags[274], tags[271] = 6, "Maker" * 9
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), "white").save(buffer, "AVIF", exif=tags)
+    data = bytearray(buffer.getvalue())
+    at = data.index(b"MM\x00*") if b"MM\x00*" in data else data.index(b"II*\x00")
+    data[at + 8 : at + 10] = b"\x7f\x7f"  # the number of entries
+    (tmp_path / "a.avif").write_bytes(data)
+    done = subprocess.run(
+        [sys.executable, "-m", "kirie", "cut", str(tmp_path / "a.avif"), *FAKE],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Warning" not in done.stderr
+    assert done.returncode == 0

@@ -156,10 +156,16 @@ class _Worker:
     """One process, seen from the run."""
 
     def __init__(self, start: bytes) -> None:
-        # Its libraries read how many threads they may have when they are loaded.
-        command = [sys.executable, "-c", START.format(path=sys.path)]
-        self._process = subprocess.Popen(  # noqa: S603  this very Python
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | ONE_THREAD
+        # Its libraries read how many threads they may have when they are loaded. A group of its own keeps Ctrl-C from it,
+        # also while Python starts: that is the run's affair.
+        windows = os.name == "nt"
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603  this very Python
+            [sys.executable, "-c", START.format(path=sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | ONE_THREAD,
+            process_group=None if windows else 0,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) if windows else 0,
         )
         with suppress(OSError):  # it has ended; the first question will tell
             self._say(start)
@@ -222,7 +228,6 @@ def _error(kind: type[KirieError], text: str) -> KirieError:
 def main() -> None:
     """What a worker does: read questions, write answers, until there are no more."""
     warnings.filterwarnings("ignore", module=r"PIL\.")  # as the command line does
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it, too, and is the run's affair
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
     if sys.platform == "linux":

@@ -161,7 +161,9 @@ class _Work:
                 try:
                     if jobs and not self.once(jobs):
                         break
-                except KirieError as error:  # another run has the folder, the disk is full: may pass
+                except (
+                    KirieError
+                ) as error:  # another run has the folder, the disk is full: may pass
                     self._report.say(str(error))
                 stopped.wait(max(LOOKS, 10 * seconds))
         return True
