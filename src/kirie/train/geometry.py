@@ -8,6 +8,7 @@ and what comes into the picture from outside is 255, ignored.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -45,12 +46,12 @@ PILLOW = {"pillow": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUB
 MEAN = (124, 116, 104)  # ImageNet's mean colour: zero, once it is normalised
 
 
-class Step:
+class Step(ABC):
     """A part of an augmentation."""
 
+    @abstractmethod
     def __call__(self, image: Bytes, truth: Bytes, rng: Generator) -> Pair:
         """Vary the picture and its truth, by numbers drawn from `rng`."""
-        raise NotImplementedError
 
 
 def labelled(truth: Bytes) -> bool:
