@@ -85,6 +85,7 @@ def test_fields_are_set_from_text():
         ("preparation.x=1", "no field 'x'"),
         ("steps=0", "none of them is"),
         ("name=x", "no field 'name'"),
+        ("phases=", "phases cannot be set from here"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(setting, said):
