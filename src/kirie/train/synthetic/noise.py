@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import cv2
@@ -13,6 +14,7 @@ __all__ = ["Array", "Tile", "cells", "fractal", "ragged", "ridged", "unit"]
 Array = Any  # a NumPy array: OpenCV's type stubs forget the element type
 
 TILE = 256  # pixels of a side of a tile
+TILES = 12  # different ones
 
 
 def fractal(
@@ -69,21 +71,29 @@ def ragged(rng: Generator, count: int, rough: float = 0.5) -> Array:
     return unit(line[:count].astype(np.float32))
 
 
+@functools.cache
+def _tile(number: int, first: int, octaves: int) -> Array:
+    """One of the tiles that all surfaces share: making one takes as long as drawing a small thing."""
+    rng = np.random.default_rng((number, first, octaves))
+    total = np.zeros((TILE, TILE), np.float32)
+    for octave in range(octaves):
+        count = first * 2**octave
+        lattice = np.pad(rng.random((count, count), np.float32), 2, mode="wrap")
+        scale = TILE // count
+        large = cv2.resize(lattice, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        total += large[2 * scale : -2 * scale, 2 * scale : -2 * scale] * 0.55**octave
+    return unit(total)
+
+
 class Tile:
     """A square of noise that repeats without a seam, to be read at any place."""
 
-    def __init__(self, rng: Generator, first: int = 4, octaves: int = 5, fall: float = 0.55) -> None:
-        total = np.zeros((TILE, TILE), np.float32)
-        for octave in range(octaves):
-            count = first * 2**octave
-            lattice = np.pad(rng.random((count, count), np.float32), 2, mode="wrap")
-            scale = TILE // count
-            large = cv2.resize(lattice, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-            total += large[2 * scale : -2 * scale, 2 * scale : -2 * scale] * fall**octave
-        self.values = unit(total)
+    def __init__(self, rng: Generator, first: int = 4, octaves: int = 5) -> None:
+        self.values = _tile(int(rng.integers(TILES)), first, octaves)
+        self._down, self._right = (int(n) for n in rng.integers(TILE, size=2))
 
     def __call__(self, u: Array, v: Array) -> Array:
         """The noise at places of any shape; the tile is 1 wide and high."""
-        columns = (u * TILE).astype(np.int32) & (TILE - 1)
-        rows = (v * TILE).astype(np.int32) & (TILE - 1)
+        columns = ((u * TILE).astype(np.int32) + self._right) & (TILE - 1)
+        rows = ((v * TILE).astype(np.int32) + self._down) & (TILE - 1)
         return self.values[rows, columns]

@@ -23,6 +23,7 @@ from .surfaces import Paint
 __all__ = ["Light", "finished", "render"]
 
 FINER = 2  # pixels of a side that become one
+CHUNK = 1 << 13  # pixels lit at a time: what they need stays in the processor's cache
 SHIFT = 4  # bits below a pixel, of OpenCV's corners
 
 
@@ -39,12 +40,14 @@ class Light:
     def drawn(cls, rng: Generator) -> Light:
         """From above and more often from the front; harsh or overcast."""
         direction = np.array((rng.normal(0, 0.7), rng.uniform(0.25, 1.0), rng.uniform(-0.2, 1.0)))
-        hard = rng.uniform(0.2, 0.85)
+        hard = rng.uniform(0.25, 1.0)
         warm = palettes.hsv(0.1, rng.uniform(0, 0.25), 1.0)
         cool = palettes.hsv(0.6, rng.uniform(0, 0.25), 1.0)
-        fill = (1.05 - hard) * rng.uniform(0.7, 1.0)
+        fill = (1.3 - 0.9 * hard) * rng.uniform(0.7, 1.0)
         bounce = palettes.earthy(rng) * fill * 0.7
-        return cls(direction / np.linalg.norm(direction), warm * hard, cool * fill, bounce)
+        towards = (direction / np.linalg.norm(direction)).astype(np.float32)
+        values = (warm * hard, cool * fill, bounce)
+        return cls(towards, *(value.astype(np.float32) for value in values))
 
     def on(self, normals: Array) -> Array:
         """(N, 3) light that falls on surfaces of those normals (N, 3)."""
@@ -54,8 +57,9 @@ class Light:
 
     def glint(self, normals: Array, sharp: float) -> Array:
         """(N,) the highlight, for a viewer straight ahead."""
-        half = self.towards + (0, 0, 1)
-        return np.maximum(normals @ (half / np.linalg.norm(half)), 0) ** sharp
+        half = self.towards + np.array((0, 0, 1), np.float32)
+        half /= np.linalg.norm(half)
+        return np.maximum(normals @ half, 0) ** np.float32(sharp)
 
 
 def render(
@@ -92,17 +96,28 @@ def render(
     values = np.concatenate((normals, mesh.places), 2) * near[:, :, None]
     fits = _linear(flat, np.concatenate((near[:, :, None], values), 2))  # (F, 3, 6)
     depth, numbers = _rasterised(flat, fits[:, :, 0], h, w)
-    ys, xs = np.nonzero(numbers >= 0)
-    seen = numbers[ys, xs]
-    place = np.stack((xs, ys, np.ones_like(xs)), 1).astype(np.float32)
-    own = np.einsum("nk,nkc->nc", place, fits[seen, :, 1:].astype(np.float32))
-    own /= depth[ys, xs, None]
-    light = Light.drawn(rng)
-    colours = _coloured(own, mesh.paints[seen], paints, light)
-    colours *= _creases(depth, away)[ys, xs, None]
-    canvas = np.zeros((h, w, 3), np.uint8)
-    canvas[ys, xs] = np.clip(colours * 255 + 0.5, 0, 255)
-    return finished(rng, canvas, (numbers >= 0).astype(np.uint8) * 255, FINER)
+    there = numbers >= 0
+    inside = np.flatnonzero(there)
+    light, tables = Light.drawn(rng), fits[:, :, 1:].astype(np.float32)
+    dark = _creases(depth, away).ravel()
+    canvas = np.zeros((h * w, 3), np.uint8)
+    for start in range(0, len(inside), CHUNK):
+        here = inside[start : start + CHUNK]
+        seen = numbers.ravel()[here]
+        own = _interpolated(here, w, tables, seen) / depth.ravel()[here, None]
+        colours = _coloured(own, mesh.paints[seen], paints, light) * dark[here, None]
+        canvas[here] = np.minimum(colours * 255 + 0.5, 255)
+    return finished(rng, canvas.reshape(h, w, 3), there.astype(np.uint8) * 255, FINER)
+
+
+def _interpolated(pixels: Array, w: int, tables: Array, faces: Array) -> Array:
+    """(N, V) at flat pixel numbers (N,), of faces (N,) with tables (F, 3, V)."""
+    y, x = np.divmod(pixels.astype(np.int32), np.int32(w))
+    table = tables[faces]
+    found = table[:, 0] * x.astype(np.float32)[:, None]
+    found += table[:, 1] * y.astype(np.float32)[:, None]
+    found += table[:, 2]
+    return found
 
 
 def _to_viewer(normals: Array, points: Array, away: float) -> Array:
@@ -149,7 +164,9 @@ def _rasterised(flat: Array, planes: Array, h: int, w: int) -> tuple[Array, Arra
 
 def _coloured(own: Array, numbers: Array, paints: Sequence[Paint], light: Light) -> Array:
     """(N, 3) from normals and places (N, 5) and the numbers of the paints (N,)."""
-    normals = own[:, :3] / np.maximum(np.linalg.norm(own[:, :3], axis=1, keepdims=True), 1e-6)
+    normals = own[:, :3]
+    length = np.sqrt(np.einsum("nk,nk->n", normals, normals))
+    normals = normals / np.maximum(length, 1e-6)[:, None]
     colours = light.on(normals)
     for number, paint in enumerate(paints):
         here = np.flatnonzero(numbers == number)
@@ -164,7 +181,7 @@ def _coloured(own: Array, numbers: Array, paints: Sequence[Paint], light: Light)
 
 def _creases(depth: Array, away: float) -> Array:
     """Factors (h, w) that darken what lies behind its surroundings: light reaches corners less."""
-    near = depth * away
+    near = depth * np.float32(away)
     size = max(3, round(0.06 * max(depth.shape)))
     there = (depth > 0).astype(np.float32)
     mean = cv2.blur(near, (size, size)) / np.maximum(cv2.blur(there, (size, size)), 1e-3)
