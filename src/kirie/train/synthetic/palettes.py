@@ -45,7 +45,7 @@ def paint(rng: Generator) -> Array:
         return hsv(rng.normal(0.1, 0.05), rng.uniform(0, 0.15), rng.uniform(0.75, 1.0))
     if kind < 0.45:
         return metal(rng)
-    if kind < 0.75:
+    if kind < 0.85:
         return hsv(rng.random(), rng.uniform(0.15, 0.5), rng.uniform(0.25, 0.8))
     return bright(rng)
 

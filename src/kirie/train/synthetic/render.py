@@ -20,7 +20,7 @@ from .meshes import Mesh, rotation
 from .noise import Array
 from .surfaces import Paint
 
-__all__ = ["Light", "finished", "render"]
+__all__ = ["Light", "developed", "finished", "render"]
 
 FINER = 2  # pixels of a side that become one
 CHUNK = 1 << 13  # pixels lit at a time: what they need stays in the processor's cache
@@ -106,8 +106,13 @@ def render(
         seen = numbers.ravel()[here]
         own = _interpolated(here, w, tables, seen) / depth.ravel()[here, None]
         colours = _coloured(own, mesh.paints[seen], paints, light) * dark[here, None]
-        canvas[here] = np.minimum(colours * 255 + 0.5, 255)
+        canvas[here] = developed(colours)
     return finished(rng, canvas.reshape(h, w, 3), there.astype(np.uint8) * 255, FINER)
+
+
+def developed(colours: Array) -> Array:
+    """Light → levels 0…255: shadows lifted, highlights rolled off, as a camera does."""
+    return np.minimum(255 * (1.15 * colours) ** np.float32(0.75) + 0.5, 255)
 
 
 def _interpolated(pixels: Array, w: int, tables: Array, faces: Array) -> Array:
