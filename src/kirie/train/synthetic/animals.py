@@ -89,7 +89,7 @@ def beast(rng: Generator, side: int) -> Pair:
             elif pose == "sit" and not front:
                 angles, long = (1.4, -0.6), leg * 0.8
             elif pose == "sit":
-                long = leg + float(shoulder[1] - hip[1]) * 0.9
+                long = leg + float(shoulder[1] - hip[1]) * 0.55
             _leg(body, top, long, slim, angles, slim * rng.uniform(0.3, 1.6))
     neck, size = rng.uniform(0.1, 0.6), thick * rng.uniform(0.45, 0.75)
     lift = rng.uniform(-1.1, -0.6) if pose == "graze" else rng.uniform(0.1, 1.3)
@@ -102,7 +102,7 @@ def beast(rng: Generator, side: int) -> Pair:
     _head(rng, body, head, size, rng.uniform(0.2, 1.2) if pose != "graze" else rng.uniform(0.9, 1.5))
     _tail(rng, body, hip - ahead * thick * 0.7 + up * thick * 0.3, thick)
     look = coat(rng, 5)
-    look.fur, look.marked = (rng.uniform(0.002, 0.014) if rng.random() < 0.7 else 0.0), int(rng.integers(1, 3))
+    look.fur, look.marked = (rng.uniform(0.002, 0.01) if rng.random() < 0.7 else 0.0), int(rng.integers(1, 3))
     turn = (0.0, 180.0)[int(rng.integers(2))]
     return draw(rng, body, look, side, (turn - 65, turn + 65), (-3, 18))
 
@@ -118,7 +118,7 @@ def _tail(rng: Generator, body: Body, at: Array, thick: float) -> None:
 
 def snake(rng: Generator, side: int) -> Pair:
     """A snake, worm or eel: winding, or coiled."""
-    body, t = Body(), np.linspace(0, 1, 44)
+    body, t = Body(), np.linspace(0, 1, 64)
     coils, wide = rng.uniform(1, 3.5), rng.uniform(0.08, 0.3)
     if rng.random() < 0.4:
         angle, out = 2 * np.pi * coils * t, 0.15 + 0.35 * (1 - t)

@@ -87,7 +87,7 @@ def draw(
     turn = rotation("z", rng.normal(0, 3)) @ turn
     height, parts = _heights(body, turn, side * FINER)
     there = height > 0
-    soft = max(0.6, 0.006 * side * FINER)
+    soft = max(0.6, 0.01 * side * FINER)
     weight = cv2.GaussianBlur(there.astype(np.float32), (0, 0), soft)
     smooth = cv2.GaussianBlur(height, (0, 0), soft) / np.maximum(weight, 1e-3)
     slopes = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.125)
@@ -221,8 +221,8 @@ def _furry(rng: Generator, image: Array, there: Array, long: float) -> tuple[Arr
     """The outline moved in and out by fine noise, the colours with it."""
     h, w = there.shape
     ys, xs = np.arange(h, dtype=np.float32)[:, None], np.arange(w, dtype=np.float32)
-    first = min(h, w) / 9.0
-    across, down = ((fractal(rng, (h, w), first, 2) - 0.5) * (3 * long) for _ in range(2))
+    first = min(h, w) / 7.0
+    across, down = ((fractal(rng, (h, w), first, 2) - 0.5) * (2 * long) for _ in range(2))
     mask = there.astype(np.uint8) * 255
     fill = cv2.dilate(image, np.ones((3, 3), np.uint8))
     image = np.where(there[:, :, None], image, fill)
