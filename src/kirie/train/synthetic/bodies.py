@@ -105,8 +105,8 @@ def draw(
     canvas[inside] = developed(colours)
     image = canvas.reshape(*height.shape, 3)
     if coat.fur:
-        return finished(rng, *_furry(rng, image, there, coat.fur * side * FINER), FINER)
-    return finished(rng, image, there.astype(np.uint8) * 255, FINER)
+        return finished(rng, *_furry(rng, image, there, coat.fur * side * FINER), side)
+    return finished(rng, image, there.astype(np.uint8) * 255, side)
 
 
 def _heights(body: Body, turn: Array, side: int) -> tuple[Array, Array]:

@@ -22,7 +22,7 @@ class Canvas:
     """Places are (x, y) with y down; the unit square is `side` pixels of the result wide, before it is cropped."""
 
     def __init__(self, side: int) -> None:
-        self.scale = side * FINER
+        self.side, self.scale = side, side * FINER
         size = round(self.scale * (1 + 2 * MARGIN))
         self.colours: Any = np.zeros((size, size, 3), np.uint8)
         self.mask: Any = np.zeros((size, size), np.uint8)
@@ -59,7 +59,7 @@ class Canvas:
         light += np.float32(rng.normal(0, 0.2)) * xs - np.float32(rng.uniform(0, 0.3)) * ys
         light = cv2.resize(light.astype(np.float32), self.mask.shape[::-1])
         colours = cv2.multiply(self.colours, cv2.merge((light, light, light)), dtype=cv2.CV_8U)
-        return finished(rng, colours, self.mask, FINER)
+        return finished(rng, colours, self.mask, self.side)
 
 
 def _levels(colour: Array) -> tuple[int, int, int]:

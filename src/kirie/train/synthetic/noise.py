@@ -56,7 +56,7 @@ def cells(rng: Generator, size: tuple[int, int], count: int) -> tuple[Array, Arr
     distance, labels = cv2.distanceTransformWithLabels(
         plane, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
     )
-    return labels, distance / np.sqrt(h * w / count)
+    return labels, distance / np.float32(np.sqrt(h * w / count))
 
 
 def ragged(rng: Generator, count: int, rough: float = 0.5) -> Array:

@@ -107,7 +107,7 @@ def render(
         own = _interpolated(here, w, tables, seen) / depth.ravel()[here, None]
         colours = _coloured(own, mesh.paints[seen], paints, light) * dark[here, None]
         canvas[here] = developed(colours)
-    return finished(rng, canvas.reshape(h, w, 3), there.astype(np.uint8) * 255, FINER)
+    return finished(rng, canvas.reshape(h, w, 3), there.astype(np.uint8) * 255, side)
 
 
 def developed(colours: Array) -> Array:
@@ -193,27 +193,25 @@ def _creases(depth: Array, away: float) -> Array:
     return 1 - np.clip((mean - near) * 2.5, 0, 0.45) * there
 
 
-def finished(rng: Generator, colours: Bytes, mask: Bytes, finer: int) -> Pair:
-    """What was drawn `finer` times too large → premultiplied colours and alpha, cropped, soft as a lens makes it.
+def finished(rng: Generator, colours: Bytes, mask: Bytes, side: int) -> Pair:
+    """What was drawn larger → premultiplied colours and alpha, cropped, soft as a lens makes it.
 
     Args:
         rng: draws how soft.
         colours: (h, w, 3).
         mask: (h, w), 0 where nothing was drawn.
-        finer: the divisor of both sides.
+        side: pixels of the longer side of what comes out; less where so little was drawn.
     """
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     inside = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     mask = mask[inside]
     colours = cv2.multiply(colours[inside], cv2.merge((mask, mask, mask)), scale=1 / 255)
-    pad = finer  # a pixel of nothing around, so that edges are soft there too
-    tall, wide = (-(-n // finer) * finer - n for n in mask.shape)
-    border = (pad, pad + tall, pad, pad + wide, cv2.BORDER_CONSTANT)
-    colours, mask = cv2.copyMakeBorder(colours, *border), cv2.copyMakeBorder(mask, *border)
-    size = (mask.shape[1] // finer, mask.shape[0] // finer)
+    scale = min(1.0, side / max(mask.shape))
+    size = [max(1, round(n * scale)) for n in mask.shape[::-1]]
     colours = cv2.resize(colours, size, interpolation=cv2.INTER_AREA)
     alpha = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
     if rng.random() < 0.6:
-        soft = rng.uniform(0.35, 0.8)
-        colours, alpha = cv2.GaussianBlur(colours, (0, 0), soft), cv2.GaussianBlur(alpha, (0, 0), soft)
+        soft, border = rng.uniform(0.35, 0.8), cv2.BORDER_CONSTANT  # nothing around: edges are soft there too
+        colours = cv2.GaussianBlur(colours, (0, 0), soft, borderType=border)
+        alpha = cv2.GaussianBlur(alpha, (0, 0), soft, borderType=border)
     return cv2.min(colours, cv2.merge((alpha, alpha, alpha))), alpha

@@ -35,11 +35,12 @@ def _clusters(canvas: Canvas, rng: Generator, balls: Array, colour: Array, count
     places = balls[which, :2] + offset * balls[which, 2:]
     sun = np.array((rng.normal(0, 0.5), -0.8))
     light = offset @ sun + rng.normal(0, 0.25, count) + 0.8 * (balls[which, 1] - balls[:, 1].mean()) * sun[1]
-    order, turns = np.argsort(light), rng.uniform(0, 2 * np.pi, count)
+    order, turns = np.argsort(light), rng.integers(16, size=count)
+    outlines = [petal(np.zeros(2), turn, size * 1.6, size * 1.1)[::2] for turn in np.arange(16) * np.pi / 8]
     for k in order:
         shade = 0.72 + 0.38 * np.clip(light[k], -1, 1)
         tone = colour * shade + np.array((0.05, 0.04, -0.02)) * shade * rng.uniform(0, 1.5)
-        canvas.shape(petal(places[k], turns[k], size * 1.6, size * 1.1), tone)
+        canvas.shape(outlines[turns[k]] + places[k], tone)
 
 
 def _foliage(rng: Generator) -> Array:
