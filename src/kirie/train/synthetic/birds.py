@@ -57,7 +57,17 @@ def _quills(root: Array, aim: Array, spread: Array, long: float, count: int) -> 
         along = (aim * (1 - t) + spread * t) * long
         across = np.cross(along, (0, 0, 1.0))
         across = across / (np.linalg.norm(across) + 1e-9) * long * 0.13
-        found.append(np.stack((root - across * 0.6, root + along * 0.8 - across, root + along, root + along * 0.8 + across, root + across * 0.6)))
+        found.append(
+            np.stack(
+                (
+                    root - across * 0.6,
+                    root + along * 0.8 - across,
+                    root + along,
+                    root + along * 0.8 + across,
+                    root + across * 0.6,
+                )
+            )
+        )
     return found
 
 
@@ -73,7 +83,9 @@ def bird(rng: Generator, side: int) -> Pair:
     size = fat * rng.uniform(0.45, 0.7) * (0.7 if neck > 0.2 else 1)
     t = np.linspace(0, 1, 6)[:, None]
     bow = rng.uniform(0, 0.6) * neck * np.sin(t * np.pi) * np.array((1, 0.2, 0))
-    path = breast + (0.03, fat * 0.5, 0) + t * neck * np.array((rng.uniform(0.1, 0.6), 0.9, 0)) + bow
+    path = (
+        breast + (0.03, fat * 0.5, 0) + t * neck * np.array((rng.uniform(0.1, 0.6), 0.9, 0)) + bow
+    )
     body.chain(path, np.linspace(fat * 0.65, size * 0.75, 6), BODY if rng.random() < 0.5 else FACE)
     _bill(rng, body, path[-1] + (0, size * 0.4, 0), size, size * rng.uniform(0.5, 2.8))
     tail = -ahead * rng.uniform(0.25, 0.7) + (0, rng.uniform(-0.1, 0.15), 0)
@@ -84,7 +96,10 @@ def bird(rng: Generator, side: int) -> Pair:
         end = rump * 1.5 + (0, 0, z * fat * 0.35)
         body.limb(shoulder, (shoulder + end) / 2, (fat * 0.42, fat * 0.42), MORE)
         body.limb((shoulder + end) / 2, end, (fat * 0.42, fat * 0.08), MORE)
-    long, thin = rng.uniform(0.12, 0.3) if neck < 0.2 else rng.uniform(0.3, 0.7), rng.uniform(0.01, 0.022)
+    long, thin = (
+        rng.uniform(0.12, 0.3) if neck < 0.2 else rng.uniform(0.3, 0.7),
+        rng.uniform(0.01, 0.022),
+    )
     for z in (-1, 1):
         hip = np.array((-0.02, -fat * 0.6, z * fat * 0.35))
         knee = hip + (rng.uniform(-0.08, 0.02), -long * 0.5, 0)
@@ -111,7 +126,9 @@ def swimmer(rng: Generator, side: int) -> Pair:
     body.chain(path, np.linspace(fat * 0.6, size * 0.75, 9), BODY if rng.random() < 0.6 else FACE)
     _bill(rng, body, path[-1] + (0.03, size * 0.3, 0), size, size * rng.uniform(0.9, 1.6))
     for z in (-1, 1):
-        body.limb((0.15, 0.03, z * fat * 0.7), (-0.3, 0.08, z * fat * 0.5), (fat * 0.6, fat * 0.2), MORE)
+        body.limb(
+            (0.15, 0.03, z * fat * 0.7), (-0.3, 0.08, z * fat * 0.5), (fat * 0.6, fat * 0.2), MORE
+        )
     look = _feathers(rng)
     turn = (0.0, 180.0)[int(rng.integers(2))]
     return draw(rng, body, look, side, (turn - 60, turn + 60), (0, 25))
@@ -139,11 +156,33 @@ def flyer(rng: Generator, side: int) -> Pair:
             start = wrist + (tip - wrist) * 0.15 * t
             end = wrist + back * (1.15 - 0.9 * t) + (tip - wrist) * (0.1 + 0.9 * t**0.7)
             wide = np.array((0.05, 0, 0)) * (1 - 0.5 * t) + 0.02 * (end - start)[[1, 0, 2]] * 0
-            body.flap(np.stack((start + wide, (start + end) / 2 + wide * 1.4, end, (start + end) / 2 - wide * 1.4, start - wide)), MORE if t < 0.8 else DARK)
+            body.flap(
+                np.stack(
+                    (
+                        start + wide,
+                        (start + end) / 2 + wide * 1.4,
+                        end,
+                        (start + end) / 2 - wide * 1.4,
+                        start - wide,
+                    )
+                ),
+                MORE if t < 0.8 else DARK,
+            )
     tail = np.array((-rng.uniform(0.15, 0.35), 0, 0))
     fan = rng.uniform(0.05, 0.16)
     start = np.array((-0.14, 0, 0))
-    body.flap(np.stack((start + (0, 0, -0.03), start + tail + (0, 0, -fan), start + tail * rng.uniform(0.7, 1.2), start + tail + (0, 0, fan), start + (0, 0, 0.03))), MORE)
+    body.flap(
+        np.stack(
+            (
+                start + (0, 0, -0.03),
+                start + tail + (0, 0, -fan),
+                start + tail * rng.uniform(0.7, 1.2),
+                start + tail + (0, 0, fan),
+                start + (0, 0, 0.03),
+            )
+        ),
+        MORE,
+    )
     return draw(rng, body, _feathers(rng), side, (0, 360), (-70, 70))
 
 
@@ -157,19 +196,47 @@ def fish(rng: Generator, side: int) -> Pair:
     radii = deep * (0.12 + 0.88 * shape)
     layers = 5 if deep > 0.1 else 3  # tall and narrow: layers above each other
     for k in np.linspace(-0.6, 0.6, layers):
-        body.chain(path + np.stack((0 * t, k * radii, 0 * t), 1), radii * (1 - abs(k) * 0.75) * 0.75)
+        body.chain(
+            path + np.stack((0 * t, k * radii, 0 * t), 1), radii * (1 - abs(k) * 0.75) * 0.75
+        )
     tail, fork = path[-1], rng.uniform(0.4, 1.1)
     reach = rng.uniform(0.12, 0.25)
-    body.flap(np.stack((tail + (0.06, 0, 0), tail + (-reach, reach * 0.9, 0), tail + (-reach * fork * 0.6, 0, 0), tail + (-reach, -reach * 0.9, 0))), MORE)
-    for up, start, end, high in ((1, 0.3, rng.uniform(0.5, 0.85), rng.uniform(0.3, 1.0)), (-1, 0.6, 0.8, rng.uniform(0.2, 0.7))):
+    body.flap(
+        np.stack(
+            (
+                tail + (0.06, 0, 0),
+                tail + (-reach, reach * 0.9, 0),
+                tail + (-reach * fork * 0.6, 0, 0),
+                tail + (-reach, -reach * 0.9, 0),
+            )
+        ),
+        MORE,
+    )
+    for up, start, end, high in (
+        (1, 0.3, rng.uniform(0.5, 0.85), rng.uniform(0.3, 1.0)),
+        (-1, 0.6, 0.8, rng.uniform(0.2, 0.7)),
+    ):
         x = np.linspace(start, end, 6)
         edge = np.interp(x, t, radii) * up
         tips = edge * (1 + high * np.array((0.6, 1, 0.8, 0.7, 0.6, 0.2)) * rng.uniform(0.8, 1.2, 6))
-        low, top = np.stack((0.5 - x, edge * 0.7, 0 * x), 1), np.stack((0.47 - x * 1.02, tips, 0 * x), 1)
+        low, top = (
+            np.stack((0.5 - x, edge * 0.7, 0 * x), 1),
+            np.stack((0.47 - x * 1.02, tips, 0 * x), 1),
+        )
         body.flap(np.concatenate((low, top[::-1])), MORE)
     for z in (-1, 1):
         root = np.array((0.17, -deep * 0.3, z * deep * 0.6))
-        body.flap(np.stack((root, root + (-0.06, 0.02, z * 0.02), root + (-0.16, -0.09, z * 0.1), root + (-0.06, -0.07, z * 0.05))), MORE)
+        body.flap(
+            np.stack(
+                (
+                    root,
+                    root + (-0.06, 0.02, z * 0.02),
+                    root + (-0.16, -0.09, z * 0.1),
+                    root + (-0.06, -0.07, z * 0.05),
+                )
+            ),
+            MORE,
+        )
         eye = np.array((0.38, deep * 0.22, z * float(np.interp(0.12, t, radii)) * 0.62))
         body.limb(eye, eye, (0.026, 0.026), PALE)
         body.limb(eye + (0.004, 0, z * 0.012), eye + (0.004, 0, z * 0.012), (0.016, 0.016), DARK)

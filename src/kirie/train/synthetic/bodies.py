@@ -90,7 +90,10 @@ def draw(
     soft = max(0.6, 0.01 * side * FINER)
     weight = cv2.GaussianBlur(there.astype(np.float32), (0, 0), soft)
     smooth = cv2.GaussianBlur(height, (0, 0), soft) / np.maximum(weight, 1e-3)
-    slopes = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.125)
+    slopes = (
+        cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125),
+        cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.125),
+    )
     inside = np.flatnonzero(there)
     normals = np.stack((-slopes[0], slopes[1], np.ones_like(height)), 2).reshape(-1, 3)[inside]
     normals /= np.sqrt((normals**2).sum(1, keepdims=True))
@@ -113,7 +116,9 @@ def _heights(body: Body, turn: Array, side: int) -> tuple[Array, Array]:
     """Heights (h, w) above the farthest point, in pixels, 0 where there is nothing; and the parts (h, w) uint8."""
     limbs = [(turn @ a, turn @ b, r, s, part) for a, b, r, s, part in body.limbs]
     flaps = [(outline @ turn.T, part) for outline, part in body.flaps]
-    ends = [p + r * sign for a, b, r, s, _ in limbs for p, r in ((a, r), (b, s)) for sign in (-1, 1)]
+    ends = [
+        p + r * sign for a, b, r, s, _ in limbs for p, r in ((a, r), (b, s)) for sign in (-1, 1)
+    ]
     places = np.concatenate([np.array(ends).reshape(-1, 3), *(outline for outline, _ in flaps)])
     low, high = places.min(0), places.max(0)
     scale = side / float((high - low)[:2].max())
@@ -123,13 +128,17 @@ def _heights(body: Body, turn: Array, side: int) -> tuple[Array, Array]:
     shift = np.array((pad - low[0] * scale, h - pad + low[1] * scale, 1 - low[2] * scale))
     height, parts = np.zeros((h, w), np.float32), np.zeros((h, w), np.uint8)
     for a, b, r, s, part in limbs:
-        _limb(height, parts, (a * factors + shift, b * factors + shift), (r * scale, s * scale), part)
+        _limb(
+            height, parts, (a * factors + shift, b * factors + shift), (r * scale, s * scale), part
+        )
     for outline, part in flaps:
         _flap(height, parts, outline * factors + shift, part)
     return height, parts
 
 
-def _limb(height: Array, parts: Array, ends: tuple[Array, Array], radii: tuple[float, float], part: int) -> None:
+def _limb(
+    height: Array, parts: Array, ends: tuple[Array, Array], radii: tuple[float, float], part: int
+) -> None:
     """One swept ball into the height field."""
     a, b = ends
     r, s = (max(radius, 0.7) for radius in radii)

@@ -67,7 +67,9 @@ def _levels(colour: Array) -> tuple[int, int, int]:
     return r, g, b
 
 
-def bent(rng: Generator, start: Array, angle: float, long: float, bend: float = 0.5, count: int = 12) -> Array:
+def bent(
+    rng: Generator, start: Array, angle: float, long: float, bend: float = 0.5, count: int = 12
+) -> Array:
     """A curved path (count, 2) from a place; angle: 0 is up, to the right positive."""
     t = np.linspace(0, 1, count)
     turn = angle + rng.normal(0, bend) * t + rng.normal(0, bend * 0.3) * np.sin(4 * t)

@@ -48,26 +48,48 @@ def table(rng: Generator, side: int) -> Pair:
         parts = [cylinder(z * 0.6, thick, count=22).moved(y=high), cylinder(0.05, high, count=8)]
         parts.append(lathe(np.array(((z * 0.35, 0), (0.08, 0.12))), 0, 12))
     else:
-        parts = [box((x, thick, z), (0, high, 0)), *_legs(rng, x * 0.9, z * 0.86, high, thick * 0.9)]
+        parts = [
+            box((x, thick, z), (0, high, 0)),
+            *_legs(rng, x * 0.9, z * 0.86, high, thick * 0.9),
+        ]
         if rng.random() < 0.4:
             parts.append(box((x * 0.9, 0.1, z * 0.86), (0, high - 0.1, 0)))
     for _ in range(int(rng.integers(0, 3))):
         vase = lathe(_profile(rng), 1, 12).scaled(0.25, 0.25, 0.25)
-        parts.append(vase.moved(rng.uniform(-0.3, 0.3) * min(x, z), high + thick, rng.uniform(-0.3, 0.3) * z))
+        parts.append(
+            vase.moved(rng.uniform(-0.3, 0.3) * min(x, z), high + thick, rng.uniform(-0.3, 0.3) * z)
+        )
     return render(rng, joined(parts), paints, side, pitch=(2, 35))
 
 
 def chair(rng: Generator, side: int) -> Pair:
     """A chair with a back of slats, a panel or bars; arm rests now and then."""
-    paints = [wood(rng) if rng.random() < 0.6 else plain(rng, palettes.paint(rng), 0.4), _cloth(rng)]
-    x, z, seat, high = rng.uniform(0.4, 0.55), rng.uniform(0.4, 0.55), rng.uniform(0.4, 0.5), rng.uniform(0.75, 1.2)
+    paints = [
+        wood(rng) if rng.random() < 0.6 else plain(rng, palettes.paint(rng), 0.4),
+        _cloth(rng),
+    ]
+    x, z, seat, high = (
+        rng.uniform(0.4, 0.55),
+        rng.uniform(0.4, 0.55),
+        rng.uniform(0.4, 0.5),
+        rng.uniform(0.75, 1.2),
+    )
     thick = rng.uniform(0.025, 0.055)
-    parts = [box((x, rng.uniform(0.03, 0.12), z), (0, seat, 0), int(rng.integers(2))), *_legs(rng, x * 0.9, z * 0.9, seat, thick)]
+    parts = [
+        box((x, rng.uniform(0.03, 0.12), z), (0, seat, 0), int(rng.integers(2))),
+        *_legs(rng, x * 0.9, z * 0.9, seat, thick),
+    ]
     lean = rng.uniform(0, 14)
     back = [box((thick, high - seat, thick), (0, 0, b * z * 0.45)) for b in (-1, 1)]
     kind = rng.random()
     if kind < 0.35:
-        back.append(box((thick * 0.7, (high - seat) * rng.uniform(0.4, 0.95), z * 0.85), (0, (high - seat) * 0.05, 0), 1))
+        back.append(
+            box(
+                (thick * 0.7, (high - seat) * rng.uniform(0.4, 0.95), z * 0.85),
+                (0, (high - seat) * 0.05, 0),
+                1,
+            )
+        )
     elif kind < 0.7:
         for level in np.linspace(0.3, 0.92, int(rng.integers(2, 6))):
             back.append(box((thick * 0.6, 0.06, z * 0.9), (0, (high - seat) * level, 0)))
@@ -86,7 +108,9 @@ def chair(rng: Generator, side: int) -> Pair:
     return render(rng, joined(parts), paints, side, pitch=(0, 35))
 
 
-def _cushion(size: tuple[float, float, float], at: tuple[float, float, float], paint: int = 0) -> Mesh:
+def _cushion(
+    size: tuple[float, float, float], at: tuple[float, float, float], paint: int = 0
+) -> Mesh:
     """A soft box standing on `at`."""
     x, y, z = size
     t = np.array((-1, -0.92, -0.6, 0.6, 0.92, 1))
@@ -110,7 +134,11 @@ def sofa(rng: Generator, side: int) -> Pair:
         back = _cushion((0.18, rng.uniform(0.35, 0.5), z / count * 0.97), (0, 0, 0)).turned("z", 10)
         parts.append(back.moved(-deep * 0.38, 0.45, place * z))
         if rng.random() < 0.4:
-            parts.append(_cushion((0.1, 0.28, 0.3), (0, 0, 0), 1).turned("z", 25).moved(-deep * 0.18, 0.5, place * z))
+            parts.append(
+                _cushion((0.1, 0.28, 0.3), (0, 0, 0), 1)
+                .turned("z", 25)
+                .moved(-deep * 0.18, 0.5, place * z)
+            )
     parts.append(_cushion((0.16, rng.uniform(0.6, 0.85), z), (-deep / 2, 0.12, 0)))
     for b in (-1, 1):
         parts.append(_cushion((deep, rng.uniform(0.4, 0.5), arm), (0, 0.12, b * (z + arm) / 2)))
@@ -119,7 +147,11 @@ def sofa(rng: Generator, side: int) -> Pair:
 
 def cabinet(rng: Generator, side: int) -> Pair:
     """A book case with books, a chest of drawers, or a crate."""
-    paints = [wood(rng), *(plain(rng, palettes.any_colour(rng)) for _ in range(4)), plain(rng, palettes.metal(rng), 0.5)]
+    paints = [
+        wood(rng),
+        *(plain(rng, palettes.any_colour(rng)) for _ in range(4)),
+        plain(rng, palettes.metal(rng), 0.5),
+    ]
     x, high, z = rng.uniform(0.6, 1.4), rng.uniform(0.5, 1.8), rng.uniform(0.25, 0.5)
     rows = max(1, round(high / 0.35))
     parts = [box((x, 0.04, z), (0, high, 0)), box((x, high, 0.03), (0, 0, -z / 2))]
@@ -145,15 +177,26 @@ def cabinet(rng: Generator, side: int) -> Pair:
 def lamp(rng: Generator, side: int) -> Pair:
     """A table lamp, a floor lamp, a desk lamp with an arm, a candlestick."""
     glow = palettes.hsv(0.12, rng.uniform(0, 0.4), 1.0) * rng.uniform(0.8, 1.8)
-    paints = [any_paint(rng), plain(rng, glow if rng.random() < 0.6 else palettes.paint(rng), 0, 0.1)]
+    paints = [
+        any_paint(rng),
+        plain(rng, glow if rng.random() < 0.6 else palettes.paint(rng), 0, 0.1),
+    ]
     high = rng.uniform(0.3, 1.6)
     if rng.random() < 0.3:
         path = np.array(((0, 0.05, 0), (0.25, 0.5, 0), (-0.15, 0.95, 0), (-0.3, 0.85, 0)))
         shade = lathe(np.array(((0.05, 0), (0.08, -0.05), (0.2, -0.25))), 1, 16)
-        parts = [cylinder(0.2, 0.05, count=18), tube(path, 0.022, 0, 6), shade.turned("z", -25).moved(-0.32, 0.9)]
+        parts = [
+            cylinder(0.2, 0.05, count=18),
+            tube(path, 0.022, 0, 6),
+            shade.turned("z", -25).moved(-0.32, 0.9),
+        ]
         parts += [ball(0.04, 0, 8).moved(*point) for point in path[1:3]]
         return render(rng, joined(parts), paints, side, pitch=(-5, 20))
-    base = _profile(rng) * (0.5, min(high, 0.6)) if high < 0.8 else np.array(((0.2, 0), (0.18, 0.04), (0.02, 0.06), (0.02, high)))
+    base = (
+        _profile(rng) * (0.5, min(high, 0.6))
+        if high < 0.8
+        else np.array(((0.2, 0), (0.18, 0.04), (0.02, 0.06), (0.02, high)))
+    )
     parts = [lathe(base, 0, 16)]
     wide, tall = rng.uniform(0.18, 0.35), rng.uniform(0.2, 0.4)
     top = float(base[-1, 1])
@@ -182,19 +225,35 @@ def vessel(rng: Generator, side: int) -> Pair:
         neck, body = rng.uniform(0.08, 0.14), rng.uniform(0.22, 0.36)
         shoulder = rng.uniform(0.45, 0.7)
         y = np.array((0, 0.02, 0.2, shoulder, shoulder + 0.1, shoulder + 0.2, 0.92, 0.93, 1))
-        r = np.array((body * 0.9, body, body, body, body * 0.8, neck, neck, neck * 1.25, neck * 1.2))
+        r = np.array(
+            (body * 0.9, body, body, body, body * 0.8, neck, neck, neck * 1.25, neck * 1.2)
+        )
         shape = np.stack((r, y * rng.uniform(1.0, 1.5)), 1)
-        paints[0] = plain(rng, palettes.hsv(rng.choice((0.3, 0.08, 0.55)), rng.uniform(0.1, 0.8), rng.uniform(0.1, 0.7)), 0.9, 0.3)
+        paints[0] = plain(
+            rng,
+            palettes.hsv(
+                rng.choice((0.3, 0.08, 0.55)), rng.uniform(0.1, 0.8), rng.uniform(0.1, 0.7)
+            ),
+            0.9,
+            0.3,
+        )
         parts.append(lathe(np.array(((body * 1.01, 0), (body * 1.01, 0.22))), 1, 24).moved(y=0.15))
     elif kind < 0.5:
         wide = rng.uniform(0.8, 1.6)
         t = np.linspace(0, 1, 12)
-        outer = np.stack((0.18 + (wide / 2 - 0.18) * t ** rng.uniform(0.3, 1), t * rng.uniform(0.4, 0.9)), 1)
+        outer = np.stack(
+            (0.18 + (wide / 2 - 0.18) * t ** rng.uniform(0.3, 1), t * rng.uniform(0.4, 0.9)), 1
+        )
         shape = np.concatenate((outer, outer[::-1] * (0.93, 1) + (0, 0.03)))
     elif kind < 0.65:
         t = np.linspace(-1, 1, 12)
         shape = np.stack((0.45 - 0.1 * t**2, (t + 1) * 0.55), 1)
-        parts += [lathe(np.array(((0.455 - 0.1 * a**2, -0.03), (0.455 - 0.1 * a**2, 0.03))), 1, 20).moved(y=(a + 1) * 0.55) for a in (-0.7, -0.3, 0.3, 0.7)]
+        parts += [
+            lathe(np.array(((0.455 - 0.1 * a**2, -0.03), (0.455 - 0.1 * a**2, 0.03))), 1, 20).moved(
+                y=(a + 1) * 0.55
+            )
+            for a in (-0.7, -0.3, 0.3, 0.7)
+        ]
         paints[0] = wood(rng)
     else:
         shape = _profile(rng) * (1, rng.uniform(0.8, 1.8))
@@ -206,7 +265,13 @@ def vessel(rng: Generator, side: int) -> Pair:
         x = reach[0] * (1 - t) + reach[1] * t + 0.28 * np.sin(np.pi * t) - 0.03
         parts.append(tube(np.stack((x, low + (up - low) * t, 0 * t), 1), 0.045, 0, 8))
     if rng.random() < 0.25:
-        path = np.array(((shape[:, 0].max() * 0.8, 0.4, 0), (shape[:, 0].max() + 0.15, 0.55, 0), (shape[:, 0].max() + 0.35, 0.85, 0)))
+        path = np.array(
+            (
+                (shape[:, 0].max() * 0.8, 0.4, 0),
+                (shape[:, 0].max() + 0.15, 0.55, 0),
+                (shape[:, 0].max() + 0.35, 0.85, 0),
+            )
+        )
         parts.append(tube(path, np.array((0.1, 0.07, 0.045)), 0, 10))
     return render(rng, joined([lathe(shape, 0, 24), *parts]), paints, side, pitch=(-5, 35))
 
@@ -217,23 +282,43 @@ def tool(rng: Generator, side: int) -> Pair:
     handle = lathe(np.array(((0.05, 0), (0.06, 0.2), (0.04, 0.9), (0.045, 1.2))), 0, 10)
     kind = int(rng.integers(5))
     if kind == 0:
-        parts = [handle, box((0.45, 0.16, 0.16), (0.05, 1.15, 0), 1), box((0.3, 0.14, 0.16), (-0.3, 1.16, 0), 1, 0.6)]
+        parts = [
+            handle,
+            box((0.45, 0.16, 0.16), (0.05, 1.15, 0), 1),
+            box((0.3, 0.14, 0.16), (-0.3, 1.16, 0), 1, 0.6),
+        ]
     elif kind == 1:
         t = np.linspace(0, np.pi, 9)
-        bowl = lathe(np.stack((0.2 * np.sin(t) + 0.003, -0.25 * np.cos(t)), 1), 1, 12).scaled(1, 1, 0.35)
-        parts = [tube(np.array(((0, 0, 0), (0, 0.7, 0.06), (0, 1.2, 0))), 0.035, 1, 6), bowl.moved(y=1.35)]
+        bowl = lathe(np.stack((0.2 * np.sin(t) + 0.003, -0.25 * np.cos(t)), 1), 1, 12).scaled(
+            1, 1, 0.35
+        )
+        parts = [
+            tube(np.array(((0, 0, 0), (0, 0.7, 0.06), (0, 1.2, 0))), 0.035, 1, 6),
+            bowl.moved(y=1.35),
+        ]
     elif kind == 2:
         pan = lathe(np.array(((0.35, 0), (0.45, 0.12), (0.43, 0.12), (0.34, 0.02))), 1, 22)
         parts = [pan, handle.scaled(0.8, 0.9, 0.8).turned("z", -80).moved(0.42, 0.09)]
     elif kind == 3:
         t = np.linspace(0, 1, 8)
-        shade = lathe(np.stack((0.75 * np.cos(t * np.pi / 2) + 0.01, 0.4 * np.sin(t * np.pi / 2)), 1), 2, 8, smooth=False)
-        hook = tube(np.array(((0, 0, 0), (0, -0.06, 0), (0.07, -0.13, 0), (0.14, -0.06, 0))), 0.025, 0, 6)
+        shade = lathe(
+            np.stack((0.75 * np.cos(t * np.pi / 2) + 0.01, 0.4 * np.sin(t * np.pi / 2)), 1),
+            2,
+            8,
+            smooth=False,
+        )
+        hook = tube(
+            np.array(((0, 0, 0), (0, -0.06, 0), (0.07, -0.13, 0), (0.14, -0.06, 0))), 0.025, 0, 6
+        )
         parts = [shade.moved(y=0.85), cylinder(0.02, 1.3, 1, 6), hook]
     else:
         t = np.linspace(0, 6 * np.pi, 60)
         spring = tube(np.stack((0.25 * np.cos(t), t * 0.06, 0.25 * np.sin(t)), 1), 0.06, 1, 6)
-        parts = [spring, cylinder(0.3, 0.1, 0, 14).moved(y=1.13), cylinder(0.3, 0.1, 0, 14).moved(y=-0.1)]
+        parts = [
+            spring,
+            cylinder(0.3, 0.1, 0, 14).moved(y=1.13),
+            cylinder(0.3, 0.1, 0, 14).moved(y=-0.1),
+        ]
     turned = joined(parts).turned("z", rng.uniform(-100, 100)).turned("x", rng.uniform(-60, 60))
     return render(rng, turned, paints, side, pitch=(0, 40))
 
@@ -251,7 +336,11 @@ def fruit(rng: Generator, side: int) -> Pair:
     one = joined([body, stem]) if rng.random() < 0.7 else body
     for number in range(count):
         angle, out = number * 2.4, 1.0 * np.sqrt(number) * 1.05
-        tipped = one.turned("x", rng.normal(0, 25)).turned("z", rng.normal(0, 25)).scaled(*rng.uniform(0.8, 1.1, 3))
+        tipped = (
+            one.turned("x", rng.normal(0, 25))
+            .turned("z", rng.normal(0, 25))
+            .scaled(*rng.uniform(0.8, 1.1, 3))
+        )
         parts.append(tipped.moved(out * np.cos(angle), rng.uniform(-0.1, 0.1), out * np.sin(angle)))
     return render(rng, joined(parts), [any_paint(rng, colour), wood(rng)], side, pitch=(5, 50))
 
@@ -263,7 +352,11 @@ def pile(rng: Generator, side: int) -> Pair:
     for _ in range(int(rng.integers(1, 7))):
         size = rng.uniform((0.4, 0.1, 0.3), (1.0, 0.6, 0.8))
         if rng.random() < 0.2:
-            one = cylinder(size[1] / 2, size[0], count=12).turned("z", 90).moved(size[0] / 2, size[1] / 2)
+            one = (
+                cylinder(size[1] / 2, size[0], count=12)
+                .turned("z", 90)
+                .moved(size[0] / 2, size[1] / 2)
+            )
         else:
             one = box(size)
         one = one.painted(int(rng.integers(3))).turned("y", rng.normal(0, 15))

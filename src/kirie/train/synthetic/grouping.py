@@ -59,5 +59,7 @@ def _trimmed(colours: Bytes, alpha: Bytes, side: int) -> Pair:
     colours, alpha = np.ascontiguousarray(colours[inside]), np.ascontiguousarray(alpha[inside])
     scale = min(1.0, side / max(alpha.shape))
     w, h = (max(1, round(n * scale)) for n in alpha.shape[::-1])
-    colours, alpha = (cv2.resize(plane, (w, h), interpolation=cv2.INTER_AREA) for plane in (colours, alpha))
+    colours, alpha = (
+        cv2.resize(plane, (w, h), interpolation=cv2.INTER_AREA) for plane in (colours, alpha)
+    )
     return cv2.min(colours, cv2.merge((alpha, alpha, alpha))), alpha

@@ -17,9 +17,15 @@ __all__ = ["cloth", "lights", "paper", "room", "studio", "wall"]
 
 
 def _wall_paint(rng: Generator) -> Paint:
-    colour = palettes.hsv(rng.normal(0.1, 0.06), rng.uniform(0, 0.35), rng.uniform(0.35, 0.95)) if rng.random() < 0.6 else palettes.paint(rng)
+    colour = (
+        palettes.hsv(rng.normal(0.1, 0.06), rng.uniform(0, 0.35), rng.uniform(0.35, 0.95))
+        if rng.random() < 0.6
+        else palettes.paint(rng)
+    )
     colours = palettes.family(rng, 3, colour)
-    maker = rng.choice(np.array((surfaces.bricks, surfaces.planks, surfaces.marble, surfaces.stripes), object))
+    maker = rng.choice(
+        np.array((surfaces.bricks, surfaces.planks, surfaces.marble, surfaces.stripes), object)
+    )
     if rng.random() < 0.35:
         return surfaces.plain(rng, colour, 0, rng.uniform(0.02, 0.3))
     return maker(rng, colours)
@@ -53,7 +59,9 @@ def room(rng: Generator, h: int, w: int) -> Array:
     floor = surfaces.wood(rng) if rng.random() < 0.2 else _wall_paint(rng)
     if rng.random() < 0.4:
         floor = surfaces.planks(rng, palettes.family(rng, 3, palettes.earthy(rng)), 0.15)
-    image[edge:] = _flat(floor, u * np.cos(turn) - v * np.sin(turn) + 9, u * np.sin(turn) + v * np.cos(turn) + 9)
+    image[edge:] = _flat(
+        floor, u * np.cos(turn) - v * np.sin(turn) + 9, u * np.sin(turn) + v * np.cos(turn) + 9
+    )
     if rng.random() < 0.6:
         high = max(2, int(rng.uniform(0.01, 0.05) * h))
         image[edge - high : edge] = palettes.hsv(0.1, 0.1, rng.uniform(0.3, 1))
@@ -66,11 +74,17 @@ def cloth(rng: Generator, h: int, w: int) -> Array:
     ys, xs = np.mgrid[0:h, 0:w].astype(np.float32) / np.float32(min(h, w))
     angle, warp = rng.uniform(0, np.pi), fractal(rng, (h, w), 1.5, 3)
     along = xs * np.cos(angle) + ys * np.sin(angle) + warp * rng.uniform(0.1, 0.9)
-    folds = np.sin(along * rng.uniform(6, 30)) + 0.5 * np.sin(along * rng.uniform(20, 60) + 4 * warp)
+    folds = np.sin(along * rng.uniform(6, 30)) + 0.5 * np.sin(
+        along * rng.uniform(20, 60) + 4 * warp
+    )
     shade = 0.72 + 0.16 * rng.uniform(0.3, 1.2) * folds
     paint = surfaces.stripes if rng.random() < 0.3 else surfaces.plain
     colour = palettes.any_colour(rng)
-    made = paint(rng, palettes.family(rng, 3, colour)) if paint is surfaces.stripes else surfaces.plain(rng, colour, 0, 0.1)
+    made = (
+        paint(rng, palettes.family(rng, 3, colour))
+        if paint is surfaces.stripes
+        else surfaces.plain(rng, colour, 0, 0.1)
+    )
     weave = 1 + rng.uniform(0, 0.12) * (rng.random((h, w), np.float32) - 0.5)
     return _flat(made, xs + 0.05 * folds + 5, ys + 0.05 * folds + 5) * (shade * weave)[:, :, None]
 
@@ -89,13 +103,21 @@ def paper(rng: Generator, h: int, w: int) -> Array:
 def studio(rng: Generator, h: int, w: int) -> Array:
     """Plain grounds as behind products: one colour, brighter in the middle or to one side, a soft horizon."""
     ys, xs = np.mgrid[-1 : 1 : h * 1j, -1 : 1 : w * 1j].astype(np.float32)  # type: ignore[misc]
-    colour = palettes.hsv(rng.random(), rng.uniform(0, 0.25), rng.uniform(0.5, 1)) if rng.random() < 0.6 else palettes.any_colour(rng)
+    colour = (
+        palettes.hsv(rng.random(), rng.uniform(0, 0.25), rng.uniform(0.5, 1))
+        if rng.random() < 0.6
+        else palettes.any_colour(rng)
+    )
     x, y = rng.uniform(-0.8, 0.8, 2)
     glow = np.exp(-((xs - x) ** 2 + (ys - y) ** 2) * rng.uniform(0.1, 1.2))
     image = colour * (rng.uniform(0.4, 1) + rng.uniform(0, 0.6) * glow)[:, :, None]
     if rng.random() < 0.4:
         edge, soft = rng.uniform(0, 0.7), rng.uniform(0.01, 0.3)
-        image = mixed(image, image * rng.uniform(0.7, 1.25), 1 / (1 + np.exp(np.clip(-(ys - edge) / soft, -50, 50))))
+        image = mixed(
+            image,
+            image * rng.uniform(0.7, 1.25),
+            1 / (1 + np.exp(np.clip(-(ys - edge) / soft, -50, 50))),
+        )
     return image
 
 
@@ -103,11 +125,19 @@ def lights(rng: Generator, h: int, w: int) -> Array:
     """What is far behind the depth of field: blurred patches and discs of light."""
     tall, wide = h // 2, w // 2
     first, second, third = (palettes.any_colour(rng) * rng.uniform(0.3, 1) for _ in range(3))
-    image = mixed(mixed(first, second, fractal(rng, (tall, wide), 1.5, 2)), third, fractal(rng, (tall, wide), 2, 2) ** 2)
+    image = mixed(
+        mixed(first, second, fractal(rng, (tall, wide), 1.5, 2)),
+        third,
+        fractal(rng, (tall, wide), 2, 2) ** 2,
+    )
     image = np.ascontiguousarray(image, np.float32)
     for _ in range(int(rng.integers(0, 40))):
         at = int(rng.integers(wide)), int(rng.integers(tall))
         glow: Any = np.zeros((tall, wide), np.float32)
-        cv2.circle(glow, at, int(rng.uniform(0.02, 0.09) * min(tall, wide)) + 1, 1.0, -1, cv2.LINE_AA)
-        image = image + glow[:, :, None] * palettes.bright(rng).astype(np.float32) * np.float32(rng.uniform(0.1, 0.6))
+        cv2.circle(
+            glow, at, int(rng.uniform(0.02, 0.09) * min(tall, wide)) + 1, 1.0, -1, cv2.LINE_AA
+        )
+        image = image + glow[:, :, None] * palettes.bright(rng).astype(np.float32) * np.float32(
+            rng.uniform(0.1, 0.6)
+        )
     return cv2.resize(cv2.GaussianBlur(image, (0, 0), rng.uniform(1, 5)), (w, h))

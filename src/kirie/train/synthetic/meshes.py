@@ -87,7 +87,9 @@ def _flat_normals(points: Array) -> Array:
     return np.where(length > 1e-9, normals / np.maximum(length, 1e-9), (0.0, 1.0, 0.0))
 
 
-def box(size: Sequence[float], at: Sequence[float] = (0, 0, 0), paint: int = 0, top: float = 1.0) -> Mesh:
+def box(
+    size: Sequence[float], at: Sequence[float] = (0, 0, 0), paint: int = 0, top: float = 1.0
+) -> Mesh:
     """A box of (x, y, z) extents standing on `at`, the middle of its floor; top: how wide its upper end is to the lower."""
     x, y, z = (float(n) for n in size)
     low = np.array([(-x, 0, -z), (x, 0, -z), (x, 0, z), (-x, 0, z)]) / 2
@@ -182,7 +184,9 @@ def lathe(profile: Array, paint: int = 0, count: int = 20, *, smooth: bool = Tru
     return loft(rings, paint, smooth=smooth)
 
 
-def cylinder(radius: float, height: float, paint: int = 0, count: int = 16, top: float = 1.0) -> Mesh:
+def cylinder(
+    radius: float, height: float, paint: int = 0, count: int = 16, top: float = 1.0
+) -> Mesh:
     """Standing on the origin; top: the upper radius to the lower."""
     return lathe(np.array(((radius, 0), (radius * top, height))), paint, count)
 
@@ -199,8 +203,8 @@ def tube(path: Array, radii: Array | float, paint: int = 0, count: int = 8) -> M
     radii = np.broadcast_to(radii, len(path))
     along = np.gradient(path, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-9
-    level = np.abs(along[:, 1:2]) < 0.9
-    aside = np.cross(along, np.where(level, (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)))
+    # across the axis to which the path keeps most at right angles, or the skin would be wrung where it comes near
+    aside = np.cross(along, np.eye(3)[int(np.abs(along).max(0).argmin())])
     aside /= np.linalg.norm(aside, axis=1, keepdims=True) + 1e-9
     up = np.cross(aside, along)
     circle = ring(count)

@@ -9,7 +9,20 @@ from numpy.random import Generator
 from . import palettes
 from .noise import Array, Tile, cells, fractal, ragged, ridged
 
-__all__ = ["bluff", "forest", "hills", "land", "leaves", "mixed", "pebbles", "plane", "rock", "sea", "sky", "underwater"]
+__all__ = [
+    "bluff",
+    "forest",
+    "hills",
+    "land",
+    "leaves",
+    "mixed",
+    "pebbles",
+    "plane",
+    "rock",
+    "sea",
+    "sky",
+    "underwater",
+]
 
 
 def mixed(first: Array, second: Array, share: Array) -> Array:
@@ -20,7 +33,9 @@ def mixed(first: Array, second: Array, share: Array) -> Array:
 
 def _heights(h: int, w: int) -> tuple[Array, Array]:
     """Places across (1, w), −1…1, and down (h, 1), 0…1."""
-    return np.linspace(-1, 1, w, dtype=np.float32)[None], np.linspace(0, 1, h, dtype=np.float32)[:, None]
+    return np.linspace(-1, 1, w, dtype=np.float32)[None], np.linspace(0, 1, h, dtype=np.float32)[
+        :, None
+    ]
 
 
 def sky(rng: Generator, h: int, w: int) -> Array:
@@ -34,15 +49,23 @@ def sky(rng: Generator, h: int, w: int) -> Array:
         top = palettes.hsv(rng.uniform(0.55, 0.8), rng.uniform(0.2, 0.6), rng.uniform(0.15, 0.6))
         low = palettes.hsv(rng.uniform(0.98, 1.12), rng.uniform(0.3, 0.8), rng.uniform(0.6, 1.0))
     elif kind < 0.92:
-        top, low = (palettes.hsv(0.6, rng.uniform(0, 0.12), rng.uniform(0.5, 0.9)) for _ in range(2))
+        top, low = (
+            palettes.hsv(0.6, rng.uniform(0, 0.12), rng.uniform(0.5, 0.9)) for _ in range(2)
+        )
     else:
-        top, low = (palettes.hsv(0.63, rng.uniform(0.2, 0.8), rng.uniform(0.02, 0.25)) for _ in range(2))
+        top, low = (
+            palettes.hsv(0.63, rng.uniform(0.2, 0.8), rng.uniform(0.02, 0.25)) for _ in range(2)
+        )
     glow = np.exp(-((x - rng.uniform(-1, 1)) ** 2 * rng.uniform(0.1, 1))) * rng.uniform(0, 0.25)
     image = mixed(top, low, y ** rng.uniform(0.6, 1.6) + 0 * x) + (glow * y)[:, :, None] * low
     if rng.random() < 0.7:
         long = rng.uniform(1, 3)
-        cloud = cv2.resize(fractal(rng, (h, max(8, int(w / long))), rng.uniform(1, 4), 6, 0.55), (w, h))
-        cover = np.clip((cloud - rng.uniform(0.3, 0.65)) * rng.uniform(1.5, 6), 0, 1) * rng.uniform(0.4, 1)
+        cloud = cv2.resize(
+            fractal(rng, (h, max(8, int(w / long))), rng.uniform(1, 4), 6, 0.55), (w, h)
+        )
+        cover = np.clip((cloud - rng.uniform(0.3, 0.65)) * rng.uniform(1.5, 6), 0, 1) * rng.uniform(
+            0.4, 1
+        )
         lit = fractal(rng, (h, w), 3, 4)
         white = mixed(low * 0.6 + 0.15, np.minimum(low * 1.1 + 0.15, 1), lit)
         image = mixed(image, white, cover)
@@ -88,7 +111,9 @@ def _ground(rng: Generator) -> tuple[Array, float]:
 def _blades(rng: Generator, image: Array) -> Array:
     """Upright streaks that grow towards the viewer, as grass has them."""
     h, w = image.shape[:2]
-    streaks = cv2.resize(rng.random((max(2, h // 9), w), np.float32), (w, h), interpolation=cv2.INTER_CUBIC)
+    streaks = cv2.resize(
+        rng.random((max(2, h // 9), w), np.float32), (w, h), interpolation=cv2.INTER_CUBIC
+    )
     return image * (1 + (streaks - 0.5) * np.linspace(0.1, 0.9, h)[:, None])[:, :, None]
 
 
@@ -139,7 +164,10 @@ def hills(rng: Generator, h: int, w: int) -> Array:
     image = sky(rng, h, w)
     haze, level = image[h // 3].mean(0), rng.uniform(0.2, 0.5)
     count = int(rng.integers(2, 7))
-    rough, tone = rng.uniform(0.3, 0.62), (palettes.leafy(rng) if rng.random() < 0.5 else palettes.earthy(rng)) * 0.8
+    rough, tone = (
+        rng.uniform(0.3, 0.62),
+        (palettes.leafy(rng) if rng.random() < 0.5 else palettes.earthy(rng)) * 0.8,
+    )
     rows = np.arange(h)[:, None]
     for k in range(count):
         near = (k + 1) / count
@@ -168,20 +196,33 @@ def forest(rng: Generator, h: int, w: int) -> Array:
         wide, x = (0.008 + 0.05 * depth**2) * w, rng.uniform(-0.05, 1.05) * w
         foot, lean = floor + depth**2 * (h - floor) * 0.8, rng.normal(0, 0.04) * h
         mask = np.zeros((h, w), np.float32)
-        corners = np.array(((x + lean - wide * 0.4, -2), (x + lean + wide * 0.4, -2), (x + wide * 0.6, foot), (x - wide * 0.6, foot)))
+        corners = np.array(
+            (
+                (x + lean - wide * 0.4, -2),
+                (x + lean + wide * 0.4, -2),
+                (x + wide * 0.6, foot),
+                (x - wide * 0.6, foot),
+            )
+        )
         cv2.fillPoly(mask, [np.round(corners * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
         left, right = max(0, int(corners[:, 0].min()) - 1), min(w, int(corners[:, 0].max()) + 2)
         if right <= left:
             continue
         round_ = 1 - 0.6 * np.abs(np.linspace(-0.6, 1, right - left))[None, :, None]
-        tone = (bark * depth + haze * (1 - depth)) * round_ * (1 + (grain[:, left:right] - 1) * depth)
+        tone = (
+            (bark * depth + haze * (1 - depth)) * round_ * (1 + (grain[:, left:right] - 1) * depth)
+        )
         image[:, left:right] = mixed(image[:, left:right], tone, mask[:, left:right])
     return image
 
 
 def leaves(rng: Generator, h: int, w: int, green: Array | None = None) -> Array:
     """A wall or a floor of leaves of one size, fallen or growing."""
-    base = green if green is not None else (palettes.leafy(rng) if rng.random() < 0.7 else palettes.earthy(rng))
+    base = (
+        green
+        if green is not None
+        else (palettes.leafy(rng) if rng.random() < 0.7 else palettes.earthy(rng))
+    )
     image = np.broadcast_to(base * 0.35, (h, w, 3)).astype(np.float32)
     for layer in range(2):
         labels, distance = cells(rng, (h, w), int(rng.uniform(150, 1600) * (layer + 1)))
@@ -202,7 +243,10 @@ def pebbles(rng: Generator, h: int, w: int) -> Array:
     slope = cv2.Sobel(cv2.GaussianBlur(dome, (0, 0), 1), cv2.CV_32F, int(rng.integers(2)), 1)
     speckle = fractal(rng, (h, w), 30, 3)
     tones = tones.astype(np.float32)
-    return tones[labels % 50] * ((0.3 + 0.7 * dome + 0.25 * slope) * (0.75 + 0.5 * speckle))[:, :, None]
+    return (
+        tones[labels % 50]
+        * ((0.3 + 0.7 * dome + 0.25 * slope) * (0.75 + 0.5 * speckle))[:, :, None]
+    )
 
 
 def relief(rng: Generator, height: Array, strength: float) -> Array:
@@ -218,7 +262,11 @@ def rock(rng: Generator, h: int, w: int) -> Array:
     if rng.random() < 0.4:
         height = height * 0.6 + 0.4 * ridged(rng, (h, w), rng.uniform(2, 8), 5)
     if rng.random() < 0.3:
-        height = cv2.resize(height[: max(8, h // 5)], (w, h)) if rng.random() < 0.5 else cv2.resize(height[:, : max(8, w // 5)], (w, h))
+        height = (
+            cv2.resize(height[: max(8, h // 5)], (w, h))
+            if rng.random() < 0.5
+            else cv2.resize(height[:, : max(8, w // 5)], (w, h))
+        )
     base = palettes.earthy(rng)
     image = mixed(base * 0.7, palettes.near(rng, base, 0.25), fractal(rng, (h, w), 2, 5))
     return image * relief(rng, height, rng.uniform(1.5, 5))[:, :, None]
@@ -228,8 +276,12 @@ def bluff(rng: Generator, h: int, w: int) -> Array:
     """A wall of rock or leaves behind a ground."""
     back = rock(rng, h, w) if rng.random() < 0.5 else leaves(rng, h, w)
     colours, fine = _ground(rng)
-    edge = (rng.uniform(0.45, 0.85) + rng.uniform(0.01, 0.08) * (fractal(rng, (8, w), 3, 4)[4] - 0.5)) * h
-    front = np.concatenate((np.zeros((h // 3, w, 3), np.float32), plane(rng, h - h // 3, w, colours, fine)))
+    edge = (
+        rng.uniform(0.45, 0.85) + rng.uniform(0.01, 0.08) * (fractal(rng, (8, w), 3, 4)[4] - 0.5)
+    ) * h
+    front = np.concatenate(
+        (np.zeros((h // 3, w, 3), np.float32), plane(rng, h - h // 3, w, colours, fine))
+    )
     return mixed(back, front, np.clip((np.arange(h)[:, None] - edge) / rng.uniform(1, 8), 0, 1))
 
 
@@ -237,7 +289,10 @@ def underwater(rng: Generator, h: int, w: int) -> Array:
     """Blue or green depth with rays from above, sand below at times."""
     x, y = _heights(h, w)
     hue = rng.uniform(0.42, 0.6)
-    top, low = palettes.hsv(hue, rng.uniform(0.3, 0.8), rng.uniform(0.5, 0.95)), palettes.hsv(hue + 0.03, rng.uniform(0.5, 0.95), rng.uniform(0.05, 0.4))
+    top, low = (
+        palettes.hsv(hue, rng.uniform(0.3, 0.8), rng.uniform(0.5, 0.95)),
+        palettes.hsv(hue + 0.03, rng.uniform(0.5, 0.95), rng.uniform(0.05, 0.4)),
+    )
     image = mixed(top, low, y + 0 * x)
     if rng.random() < 0.4:
         edge = int(rng.uniform(0.6, 0.9) * h)

@@ -9,7 +9,18 @@ from numpy.random import Generator
 
 from .noise import Array
 
-__all__ = ["any_colour", "bright", "earthy", "family", "hsv", "leafy", "metal", "near", "paint", "skin"]
+__all__ = [
+    "any_colour",
+    "bright",
+    "earthy",
+    "family",
+    "hsv",
+    "leafy",
+    "metal",
+    "near",
+    "paint",
+    "skin",
+]
 
 
 def hsv(hue: float, saturation: float, value: float) -> Array:
@@ -63,7 +74,9 @@ def any_colour(rng: Generator) -> Array:
 def near(rng: Generator, colour: Array, spread: float = 0.08) -> Array:
     """A colour like another."""
     light = rng.normal(0, spread)
-    return np.clip(colour * (1 + light) + rng.normal(0, spread * 0.12, 3), 0.01, 1).astype(np.float32)
+    return np.clip(colour * (1 + light) + rng.normal(0, spread * 0.12, 3), 0.01, 1).astype(
+        np.float32
+    )
 
 
 def family(rng: Generator, count: int, colour: Array | None = None) -> Array:

@@ -28,7 +28,9 @@ def _figure(rng: Generator, *, sitting: bool) -> Body:
     chest = np.array((0.42 * np.sin(lean), hip + 0.42 * np.cos(lean), 0))
     body.limb((0, hip - 0.02, -0.07), (0, hip - 0.02, 0.07), (0.115 * build, 0.115 * build), LEGS)
     for z in (-1, 1):
-        body.limb((0, hip + 0.1, z * 0.05), chest + (0, 0, z * wide * 0.55), (0.11 * build, 0.105 * build))
+        body.limb(
+            (0, hip + 0.1, z * 0.05), chest + (0, 0, z * wide * 0.55), (0.11 * build, 0.105 * build)
+        )
         body.limb(chest, chest + (0, 0.03, z * wide), (0.09, 0.075 * build))
     head = chest + (0.03, 0.3, 0)
     body.limb(chest, head - (0.02, 0.1, 0), (0.07, 0.05), SKIN)
@@ -39,7 +41,12 @@ def _figure(rng: Generator, *, sitting: bool) -> Body:
         body.limb(head + (-0.05, 0, 0), head + (-0.08, -0.25 * hair, 0), (0.09, 0.07), HAIR)
     if rng.random() < 0.25:
         body.limb(head + (0, 0.08, 0), head + (0, 0.12, 0), (0.1, 0.08), TOP)
-        body.flap(np.stack([head + (0.17 * np.cos(a), 0.085, 0.17 * np.sin(a)) for a in np.arange(0, 6.2, 0.5)]), TOP)
+        body.flap(
+            np.stack(
+                [head + (0.17 * np.cos(a), 0.085, 0.17 * np.sin(a)) for a in np.arange(0, 6.2, 0.5)]
+            ),
+            TOP,
+        )
     step = rng.normal(0, 0.3)
     for z in (-1, 1):
         thigh = rng.uniform(1.3, 1.6) if sitting else step * z + rng.normal(0, 0.06)
@@ -62,7 +69,12 @@ def _figure(rng: Generator, *, sitting: bool) -> Body:
         flare, low = rng.uniform(0.2, 0.4), rng.uniform(0.1, 0.5)
         for z in (-1, 0, 1):
             for x in (-1, 1):
-                body.limb((0, hip, z * 0.06), (x * flare * 0.5, hip - 0.9 + low, z * flare * 0.6), (0.12, 0.14), LEGS if rng.random() < 0.02 else TOP)
+                body.limb(
+                    (0, hip, z * 0.06),
+                    (x * flare * 0.5, hip - 0.9 + low, z * flare * 0.6),
+                    (0.12, 0.14),
+                    LEGS if rng.random() < 0.02 else TOP,
+                )
     return body
 
 
@@ -70,7 +82,9 @@ def person(rng: Generator, side: int) -> Pair:
     """Somebody in bright, dark or striped clothes."""
     sitting = bool(rng.random() < 0.2)
     body = _figure(rng, sitting=sitting)
-    top, legs = (palettes.bright(rng) if rng.random() < 0.5 else palettes.paint(rng) for _ in range(2))
+    top, legs = (
+        palettes.bright(rng) if rng.random() < 0.5 else palettes.paint(rng) for _ in range(2)
+    )
     hair = palettes.hsv(0.08, rng.uniform(0.1, 0.7), rng.uniform(0.04, 0.6))
     shoes = palettes.hsv(0.07, rng.uniform(0, 0.5), rng.uniform(0.05, 0.5))
     colours = np.stack((top, legs, palettes.skin(rng), hair, shoes, shoes))
@@ -86,7 +100,11 @@ def statue(rng: Generator, side: int) -> Pair:
         level = 0.0
         for _ in range(int(rng.integers(3, 8))):
             wide, tall = rng.uniform(0.1, 0.3), rng.uniform(0.06, 0.15)
-            body.limb((-wide, level + tall, rng.normal(0, 0.03)), (wide, level + tall, 0), (tall, tall * rng.uniform(0.7, 1)))
+            body.limb(
+                (-wide, level + tall, rng.normal(0, 0.03)),
+                (wide, level + tall, 0),
+                (tall, tall * rng.uniform(0.7, 1)),
+            )
             level += 1.8 * tall
     else:
         figure = _figure(rng, sitting=kind < 0.4)
@@ -94,10 +112,24 @@ def statue(rng: Generator, side: int) -> Pair:
         low = -0.05 if kind > 0.4 else 0.35
         for level, wide in ((0.0, 0.26), (-0.25, 0.26), (-0.5, 0.26), (-0.7, 0.33)):
             for x in (-0.5, 0.0, 0.5):
-                body.limb((x * wide, low + level, -wide * 0.6), (x * wide, low + level, wide * 0.6), (0.15, 0.15), STONE)
+                body.limb(
+                    (x * wide, low + level, -wide * 0.6),
+                    (x * wide, low + level, wide * 0.6),
+                    (0.15, 0.15),
+                    STONE,
+                )
     bronze = palettes.hsv(rng.choice((0.09, 0.42)), rng.uniform(0.2, 0.5), rng.uniform(0.2, 0.5))
     stone = palettes.hsv(rng.choice((0.1, 0.6)), rng.uniform(0.02, 0.25), rng.uniform(0.4, 0.95))
     base = stone if rng.random() < 0.6 else bronze
-    colours = np.stack([palettes.near(rng, base, 0.04) for _ in range(5)] + [palettes.near(rng, stone, 0.1)])
-    look = Coat(colours, base * rng.uniform(0.3, 0.8), "mottled", belly=0.0, gloss=rng.uniform(0, 0.4), marked=6)
+    colours = np.stack(
+        [palettes.near(rng, base, 0.04) for _ in range(5)] + [palettes.near(rng, stone, 0.1)]
+    )
+    look = Coat(
+        colours,
+        base * rng.uniform(0.3, 0.8),
+        "mottled",
+        belly=0.0,
+        gloss=rng.uniform(0, 0.4),
+        marked=6,
+    )
     return draw(rng, body, look, side, (0, 360), (-10, 10))

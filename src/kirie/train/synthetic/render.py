@@ -211,7 +211,10 @@ def finished(rng: Generator, colours: Bytes, mask: Bytes, side: int) -> Pair:
     colours = cv2.resize(colours, size, interpolation=cv2.INTER_AREA)
     alpha = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
     if rng.random() < 0.6:
-        soft, border = rng.uniform(0.35, 0.8), cv2.BORDER_CONSTANT  # nothing around: edges are soft there too
+        soft, border = (
+            rng.uniform(0.35, 0.8),
+            cv2.BORDER_CONSTANT,
+        )  # nothing around: edges are soft there too
         colours = cv2.GaussianBlur(colours, (0, 0), soft, borderType=border)
         alpha = cv2.GaussianBlur(alpha, (0, 0), soft, borderType=border)
     return cv2.min(colours, cv2.merge((alpha, alpha, alpha))), alpha

@@ -8,11 +8,14 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
+from ...errors import BadInput
 from ..geometry import Bytes
 from . import indoors, outdoors
 from .noise import Array, fractal
 
-__all__ = ["SCENES", "scene"]
+__all__ = ["SCENES", "drawn", "scene"]
+
+LEAST = 64  # pixels of a side; what lies behind a horizon needs some of them
 
 # name → (weight, maker)
 SCENES: dict[str, tuple[float, Callable[[Generator, int, int], Array]]] = {
@@ -35,18 +38,31 @@ SCENES: dict[str, tuple[float, Callable[[Generator, int, int], Array]]] = {
 }
 
 
+def drawn(rng: Generator) -> str:
+    """The name of a kind by the weights."""
+    weights = np.array([weight for weight, _ in SCENES.values()])
+    return list(SCENES)[int(rng.choice(len(weights), p=weights / weights.sum()))]
+
+
 def scene(rng: Generator, height: int, width: int, kind: str | None = None) -> Bytes:
     """A background, (height, width, 3) uint8 RGB.
 
     Args:
         rng: decides everything.
-        height: pixels, at least 16.
-        width: pixels, at least 16.
-        kind: one of SCENES; None draws one by the weights.
+        height: pixels, at least 64.
+        width: pixels, at least 64.
+        kind: one of SCENES; None: as `drawn` has it.
+
+    Raises:
+        BadInput: there is no such kind, or the picture is too small.
     """
-    if kind is None:
-        weights = np.array([weight for weight, _ in SCENES.values()])
-        kind = list(SCENES)[int(rng.choice(len(weights), p=weights / weights.sum()))]
+    if min(height, width) < LEAST:
+        raise BadInput(
+            f"A scene of {height}×{width} pixels is too small: both must be at least {LEAST}."
+        )
+    kind = drawn(rng) if kind is None else kind
+    if kind not in SCENES:
+        raise BadInput(f"There is no kind of scene {kind!r}; there are {', '.join(SCENES)}.")
     return _taken(rng, SCENES[kind][1](rng, height, width))
 
 
@@ -58,7 +74,9 @@ def _taken(rng: Generator, image: Array) -> Bytes:
         shade = np.clip((fractal(rng, (h, w), 1.5, 4) - rng.uniform(0.4, 0.7)) * 5, 0, 1)
         image *= (1 - rng.uniform(0.1, 0.5) * shade)[:, :, None]
     if rng.random() < 0.5:
-        image = cv2.GaussianBlur(image, (0, 0), rng.choice((rng.uniform(0.4, 1), rng.uniform(1, 4))))
+        image = cv2.GaussianBlur(
+            image, (0, 0), rng.choice((rng.uniform(0.4, 1), rng.uniform(1, 4)))
+        )
     ys, xs = np.linspace(-1, 1, h)[:, None], np.linspace(-1, 1, w)[None]
     image *= (1 - rng.uniform(0, 0.3) * (xs**2 + ys**2) / 2).astype(np.float32)[:, :, None]
     image *= np.exp(rng.normal(0, 0.05, 3)).astype(np.float32) * np.float32(rng.uniform(0.75, 1.2))

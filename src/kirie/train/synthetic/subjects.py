@@ -7,11 +7,24 @@ from collections.abc import Callable
 import numpy as np
 from numpy.random import Generator
 
+from ...errors import BadInput
 from ..geometry import Pair
-from . import animals, birds, blobs, buildings, furniture, insects, people, plants, thin, trees, vehicles
+from . import (
+    animals,
+    birds,
+    blobs,
+    buildings,
+    furniture,
+    insects,
+    people,
+    plants,
+    thin,
+    trees,
+    vehicles,
+)
 from .grouping import grouped
 
-__all__ = ["KINDS", "subject"]
+__all__ = ["KINDS", "drawn", "subject"]
 
 Make = Callable[[Generator, int], Pair]
 
@@ -74,8 +87,22 @@ KINDS: dict[str, tuple[float, Make]] = {
     "truck": (1.5, vehicles.truck),
     "vessel": (1.5, furniture.vessel),
 }
-LONELY = {"house", "tower", "bridge", "church", "pagoda", "temple"}  # not grouped: what stands beside is background
+LONELY = {
+    "house",
+    "tower",
+    "bridge",
+    "church",
+    "pagoda",
+    "temple",
+}  # not grouped: what stands beside is background
 GROUPS = 0.12  # how many of the others are groups
+
+
+def drawn(rng: Generator) -> str:
+    """The name of a kind by the weights, or "group"."""
+    if rng.random() < GROUPS:
+        return "group"
+    return _weighted(rng, list(KINDS))
 
 
 def subject(rng: Generator, side: int = 256, kind: str | None = None) -> Pair:
@@ -83,12 +110,23 @@ def subject(rng: Generator, side: int = 256, kind: str | None = None) -> Pair:
 
     Args:
         rng: decides everything.
-        side: pixels of the longer side, about.
-        kind: one of KINDS, or "group"; None draws one by the weights, now and then two to five of it.
+        side: pixels of the longer side; a thing of which little was drawn may be smaller.
+        kind: one of KINDS, or "group": two to five of a kind; None: as `drawn` has it.
+
+    Raises:
+        BadInput: there is no such kind.
     """
-    together = kind == "group" or (kind is None and rng.random() < GROUPS)
-    if kind is None or kind == "group":
-        names = [name for name in KINDS if not (together and name in LONELY)]
-        weights = np.array([KINDS[name][0] for name in names])
-        kind = names[int(rng.choice(len(names), p=weights / weights.sum()))]
-    return grouped(rng, KINDS[kind][1], side) if together else KINDS[kind][1](rng, side)
+    kind = drawn(rng) if kind is None else kind
+    if kind == "group":
+        chosen = _weighted(rng, [name for name in KINDS if name not in LONELY])
+        return grouped(rng, KINDS[chosen][1], side)
+    if kind not in KINDS:
+        raise BadInput(
+            f"There is no kind of subject {kind!r}; there are {', '.join(KINDS)}, group."
+        )
+    return KINDS[kind][1](rng, side)
+
+
+def _weighted(rng: Generator, names: list[str]) -> str:
+    weights = np.array([KINDS[name][0] for name in names])
+    return names[int(rng.choice(len(names), p=weights / weights.sum()))]

@@ -110,7 +110,9 @@ def planks(rng: Generator, colours: Array, wide: float = 0.0) -> Paint:
         board = np.floor(across / wide)
         tone = tile(board * 0.37, board * 0.73)
         grain = tile(across * 4, along * 0.3 + board * 0.17)
-        base = colours[board.astype(int) % len(colours)] * (0.6 + 0.25 * tone + 0.25 * grain)[:, None]
+        base = (
+            colours[board.astype(int) % len(colours)] * (0.6 + 0.25 * tone + 0.25 * grain)[:, None]
+        )
         return np.where((across / wide % 1 < 0.08)[:, None], base * 0.4, base)
 
     return Paint(look, 0.08)

@@ -25,7 +25,9 @@ def _paints(rng: Generator) -> list[Paint]:
         glass(rng),
         plain(rng, palettes.hsv(0.1, 0.1, rng.uniform(0.05, 0.16)), 0.05),
         plain(rng, palettes.metal(rng), 0.5),
-        plain(rng, palettes.near(rng, body, 0.3) if rng.random() < 0.5 else palettes.metal(rng), 0.3),
+        plain(
+            rng, palettes.near(rng, body, 0.3) if rng.random() < 0.5 else palettes.metal(rng), 0.3
+        ),
     ]
 
 
@@ -81,7 +83,10 @@ def car(rng: Generator, side: int) -> Pair:
     back = rng.choice((tail + 0.1, tail + 0.9, tail + 1.4))
     front = nose - rng.uniform(0.8, 1.2)
     slope = rng.uniform(0.15, 0.7)
-    parts = [_body(np.array(ends), wide, 5.0), *_wheels(wheel, np.array((tail + 0.75, nose - 0.75)), wide)]
+    parts = [
+        _body(np.array(ends), wide, 5.0),
+        *_wheels(wheel, np.array((tail + 0.75, nose - 0.75)), wide),
+    ]
     cabin = np.array(
         (
             (back - 0.1, belt - 0.1, belt + 0.02, 0.9),
@@ -101,7 +106,9 @@ def car(rng: Generator, side: int) -> Pair:
     for z in (-wide * 0.36, wide * 0.36):
         parts.append(ball(0.1, HUB, 8).scaled(0.5).moved(nose - 0.06, belt * 0.62, z))
         parts.append(box((0.06, 0.12, 0.2), (tail + 0.05, belt * 0.7, z), SECOND))
-    parts.append(box((long * 0.97, 0.1, wide * 0.98), (0, low, 0), SECOND if rng.random() < 0.5 else TYRE))
+    parts.append(
+        box((long * 0.97, 0.1, wide * 0.98), (0, low, 0), SECOND if rng.random() < 0.5 else TYRE)
+    )
     return render(rng, joined(parts), _paints(rng), side, pitch=(0, 25))
 
 
@@ -110,7 +117,9 @@ def truck(rng: Generator, side: int) -> Pair:
     long, wide, tall = rng.uniform(4.5, 9), rng.uniform(1.8, 2.3), rng.uniform(1.8, 2.6)
     wheel = rng.uniform(0.38, 0.5)
     paints = _paints(rng)
-    parts = _wheels(wheel, np.array((-long * 0.36, -long * 0.24, long * 0.38))[int(rng.integers(2)) :], wide)
+    parts = _wheels(
+        wheel, np.array((-long * 0.36, -long * 0.24, long * 0.38))[int(rng.integers(2)) :], wide
+    )
     parts.append(box((long, 0.25, wide * 0.8), (0, wheel * 0.8, 0), TYRE))
     if rng.random() < 0.5:
         parts.append(_rounded((long, tall, wide), (0, wheel * 1.1, 0)))
@@ -119,14 +128,20 @@ def truck(rng: Generator, side: int) -> Pair:
         for x in np.arange(-long / 2 + bay * 0.6, long / 2 - bay * 0.3, bay):
             parts.append(box((bay * 0.85, tall * 0.36, wide * 1.012), (x, low, 0), GLASS))
         parts.append(box((long * 1.008, tall * 0.42, wide * 0.85), (0, low - 0.05, 0), GLASS))
-        parts.append(box((long * 1.003, tall * 0.12, wide * 1.008), (0, wheel + tall * 0.18, 0), SECOND))
+        parts.append(
+            box((long * 1.003, tall * 0.12, wide * 1.008), (0, wheel + tall * 0.18, 0), SECOND)
+        )
     else:
         cab = rng.uniform(1.2, 1.7)
         x = long / 2 - cab / 2
         high = tall * rng.uniform(0.7, 1.0)
         parts.append(_rounded((cab, high, wide), (x, wheel, 0)))
-        parts.append(box((cab * 0.5, high * 0.32, wide * 1.015), (x + 0.1, wheel + high * 0.5, 0), GLASS))
-        parts.append(box((cab * 1.03, high * 0.35, wide * 0.86), (x + 0.01, wheel + high * 0.5, 0), GLASS))
+        parts.append(
+            box((cab * 0.5, high * 0.32, wide * 1.015), (x + 0.1, wheel + high * 0.5, 0), GLASS)
+        )
+        parts.append(
+            box((cab * 1.03, high * 0.35, wide * 0.86), (x + 0.01, wheel + high * 0.5, 0), GLASS)
+        )
         parts += _load(rng, long - cab - 0.15, wide, wheel, tall)
         paints[SECOND] = any_paint(rng)
     return render(rng, joined(parts), paints, side, pitch=(0, 20))
@@ -135,7 +150,12 @@ def truck(rng: Generator, side: int) -> Pair:
 def _rounded(size: tuple[float, float, float], at: tuple[float, float, float]) -> Mesh:
     """A box with soft edges."""
     x, y, z = size
-    ends = ((-x / 2, 0.06, y - 0.1, 0.94), (-x / 2 + 0.1, 0, y, 1), (x / 2 - 0.1, 0, y, 1), (x / 2, 0.06, y - 0.12, 0.94))
+    ends = (
+        (-x / 2, 0.06, y - 0.1, 0.94),
+        (-x / 2 + 0.1, 0, y, 1),
+        (x / 2 - 0.1, 0, y, 1),
+        (x / 2, 0.06, y - 0.12, 0.94),
+    )
     return _body(np.array(ends), z, 9.0).moved(*at)
 
 
@@ -158,7 +178,12 @@ def _hull(rng: Generator, long: float, wide: float, deep: float, paint: int) -> 
     """A boat's body: its deck at y = 0 in the middle, rising to the bow at +x."""
     t = np.linspace(0, 1, 14)
     stern, bow = rng.uniform(0.4, 1.0), rng.uniform(1.6, 3.5)
-    half = wide / 2 * np.minimum(stern + (1 - stern) * np.sqrt(np.minimum(t / 0.4, 1)), 1) * (1 - t**bow * 0.99)
+    half = (
+        wide
+        / 2
+        * np.minimum(stern + (1 - stern) * np.sqrt(np.minimum(t / 0.4, 1)), 1)
+        * (1 - t**bow * 0.99)
+    )
     rise = rng.uniform(0.1, 0.45) * deep * (2 * t - 1) ** 2 + rng.uniform(0, 0.6) * deep * t**3
     keel = -deep * (1 - 0.7 * t**4)
     x = -long / 2 + long * t + 0.06 * long * t**2
@@ -174,7 +199,11 @@ def boat(rng: Generator, side: int) -> Pair:
     """A rowing boat, a fishing boat with a cabin, or a sailing boat."""
     long, wide, deep = rng.uniform(3, 5), rng.uniform(1.0, 1.6), rng.uniform(0.4, 0.8)
     paints = _paints(rng)
-    paints[BODY] = planks(rng, palettes.family(rng, 2, palettes.paint(rng)), 0.12) if rng.random() < 0.4 else paints[BODY]
+    paints[BODY] = (
+        planks(rng, palettes.family(rng, 2, palettes.paint(rng)), 0.12)
+        if rng.random() < 0.4
+        else paints[BODY]
+    )
     paints[TYRE] = plain(rng, palettes.earthy(rng), 0.2)
     paints[SECOND] = plain(rng, palettes.paint(rng), 0.1)
     parts = [_hull(rng, long, wide, deep, BODY)]
@@ -185,9 +214,14 @@ def boat(rng: Generator, side: int) -> Pair:
         parts.append(cylinder(0.045, high, TYRE, 6, 0.5).moved(0.2, -0.1))
         parts += _sails(rng, long, high)
     elif kind < 0.75:
-        x, size = rng.uniform(-0.8, 0.5), (rng.uniform(0.9, 1.6), rng.uniform(0.6, 1.1), wide * 0.65)
+        x, size = (
+            rng.uniform(-0.8, 0.5),
+            (rng.uniform(0.9, 1.6), rng.uniform(0.6, 1.1), wide * 0.65),
+        )
         parts.append(box(size, (x, 0, 0), SECOND, 0.9))
-        parts.append(box((size[0] * 0.8, size[1] * 0.35, size[2] * 0.97), (x, size[1] * 0.5, 0), GLASS))
+        parts.append(
+            box((size[0] * 0.8, size[1] * 0.35, size[2] * 0.97), (x, size[1] * 0.5, 0), GLASS)
+        )
         parts.append(box((size[0] * 1.15, 0.07, size[2] * 1.15), (x, size[1], 0), BODY))
         parts.append(cylinder(0.04, rng.uniform(1, 2), TYRE, 6).moved(x + 0.3, size[1]))
     else:
@@ -209,7 +243,9 @@ def _sails(rng: Generator, long: float, high: float) -> list[Mesh]:
         y = 0.25 + t * (top - 0.25) + 0 * s
         z = full * np.sin(np.pi * s) * (1 - t) * 0.8 + 0 * t
         sheet = np.stack((x, y, z), 2)
-        found.append(loft(np.concatenate((sheet, sheet[:, ::-1] + (0, 0, 0.01)), 1), SECOND, caps=False))
+        found.append(
+            loft(np.concatenate((sheet, sheet[:, ::-1] + (0, 0, 0.01)), 1), SECOND, caps=False)
+        )
     boom = np.array(((0.2, 0.22, 0), (-0.5 * long, 0.22, 0)))
     return [*found, tube(boom, 0.035, TYRE, 5)]
 
@@ -222,7 +258,9 @@ def ship(rng: Generator, side: int) -> Pair:
     parts = [_hull(rng, long, wide, deep, BODY)]
     parts.append(_hull(rng, long * 1.005, wide * 1.02, deep * 0.12, HUB).moved(y=0.02))
     if rng.random() < 0.35:
-        paints[SECOND] = plain(rng, palettes.hsv(0.1, rng.uniform(0, 0.3), rng.uniform(0.6, 0.95)), 0.0)
+        paints[SECOND] = plain(
+            rng, palettes.hsv(0.1, rng.uniform(0, 0.3), rng.uniform(0.6, 0.95)), 0.0
+        )
         paints[TYRE] = plain(rng, palettes.earthy(rng))
         for x in (-0.28 * long, 0.0, 0.27 * long):
             high = long * rng.uniform(0.45, 0.6)
@@ -235,7 +273,11 @@ def ship(rng: Generator, side: int) -> Pair:
             parts.append(box((long * part, 0.32, wide * 0.8), (x, level, 0), SECOND))
             level, part = level + 0.32, part * rng.uniform(0.6, 0.95)
         for place in np.linspace(-0.3, 0.3, int(rng.integers(1, 4))) * part * long:
-            parts.append(cylinder(0.2, rng.uniform(0.6, 1.1), BODY, 10, 0.9).scaled(1.3).moved(x + place, level))
+            parts.append(
+                cylinder(0.2, rng.uniform(0.6, 1.1), BODY, 10, 0.9)
+                .scaled(1.3)
+                .moved(x + place, level)
+            )
         for place in (-0.35, 0.33):
             parts.append(cylinder(0.04, rng.uniform(1, 2.2), TYRE, 5).moved(place * long, 0.1))
         if rng.random() < 0.4:
@@ -255,7 +297,13 @@ def _containers(rng: Generator, long: float, wide: float) -> list[Mesh]:
     found = []
     for x in np.arange(0.12 * long, 0.36 * long, 0.55):
         for level in range(int(rng.integers(1, 4))):
-            found.append(box((0.52, 0.28, wide * 0.8), (x, level * 0.29, 0), int(rng.choice((BODY, HUB, TYRE)))))
+            found.append(
+                box(
+                    (0.52, 0.28, wide * 0.8),
+                    (x, level * 0.29, 0),
+                    int(rng.choice((BODY, HUB, TYRE))),
+                )
+            )
     return found
 
 
@@ -272,7 +320,9 @@ def aeroplane(rng: Generator, side: int) -> Pair:
     level = thick * (0.8 if small and rng.random() < 0.5 else -0.5)
     for z in (-1, 1):
         parts.append(_wing((0.12 * long, level, 0), span * z, long * 0.2, sweep, SECOND))
-        parts.append(_wing((-0.4 * long, 0.3 * thick, 0), span * z * 0.36, long * 0.11, sweep, SECOND))
+        parts.append(
+            _wing((-0.4 * long, 0.3 * thick, 0), span * z * 0.36, long * 0.11, sweep, SECOND)
+        )
         if not small:
             engine = cylinder(thick * 0.42, long * 0.13, HUB, 12).turned("z", 90)
             parts.append(engine.moved(0.1 * long, level - thick * 0.4, z * span * 0.36))
@@ -280,25 +330,43 @@ def aeroplane(rng: Generator, side: int) -> Pair:
     parts.append(fin.moved(y=thick * 0.4))
     window = thick * 0.22
     for place in np.arange(-0.25, 0.36, 0.06 if not small else 0.2) * long:
-        parts.append(box((window * (2 if small else 1), window, 2 * thick * 0.985), (place, thick * 0.15, 0), GLASS))
-    parts.append(box((long * 0.03, window * 1.2, thick * 1.5), (0.455 * long, thick * 0.3, 0), GLASS))
+        parts.append(
+            box(
+                (window * (2 if small else 1), window, 2 * thick * 0.985),
+                (place, thick * 0.15, 0),
+                GLASS,
+            )
+        )
+    parts.append(
+        box((long * 0.03, window * 1.2, thick * 1.5), (0.455 * long, thick * 0.3, 0), GLASS)
+    )
     if small:
         for angle in (30, 90, 150):
-            parts.append(box((0.03, thick * 3.6, 0.1), (0, -thick * 1.8, 0), TYRE).turned("x", angle).moved(long * 0.505))
+            parts.append(
+                box((0.03, thick * 3.6, 0.1), (0, -thick * 1.8, 0), TYRE)
+                .turned("x", angle)
+                .moved(long * 0.505)
+            )
         for place, z in ((0.3, 0), (0.0, -0.5), (0.0, 0.5)):
-            parts.append(cylinder(0.16, 0.1, TYRE, 10).turned("x", 90).moved(place * long, -thick * 1.7, z))
+            parts.append(
+                cylinder(0.16, 0.1, TYRE, 10).turned("x", 90).moved(place * long, -thick * 1.7, z)
+            )
             parts.append(box((0.06, thick * 1.2, 0.06), (place * long, -thick * 1.7, z), HUB))
     return render(rng, joined(parts), _paints(rng), side, pitch=(-35, 35))
 
 
-def _wing(at: tuple[float, float, float], span: float, chord: float, sweep: float, paint: int) -> Mesh:
+def _wing(
+    at: tuple[float, float, float], span: float, chord: float, sweep: float, paint: int
+) -> Mesh:
     """From its root `at` to z = span."""
     section = np.array(((0.5, 0), (0.2, 0.06), (-0.5, 0), (0.2, -0.04)))
     rings = []
     for t in np.linspace(0, 1, 4):
         size = chord * (1 - 0.6 * t)
         shift = np.array((-sweep * abs(span) * t, 0.08 * abs(span) * t, span * t))
-        rings.append(np.column_stack((section[:, 0] * size, section[:, 1] * size, np.zeros(4))) + shift)
+        rings.append(
+            np.column_stack((section[:, 0] * size, section[:, 1] * size, np.zeros(4))) + shift
+        )
     return loft(np.stack(rings) + np.array(at), paint, smooth=False)
 
 
@@ -309,7 +377,9 @@ def balloon(rng: Generator, side: int) -> Pair:
         t = np.linspace(0, np.pi, 14)
         shell = lathe(np.stack((np.sin(t) + 0.01, -3 * np.cos(t)), 1), BODY, 18).turned("z", 90)
         fins = [_wing((2.3, 0, 0), 1.3, 0.9, 0.2, SECOND).turned("x", 90 * k) for k in range(4)]
-        return render(rng, joined([shell, *fins, box((1, 0.3, 0.4), (-0.3, -1.25, 0), TYRE)]), paints, side)
+        return render(
+            rng, joined([shell, *fins, box((1, 0.3, 0.4), (-0.3, -1.25, 0), TYRE)]), paints, side
+        )
     t = np.linspace(0, np.pi * 0.93, 16)
     radius = np.sin(t) * np.where(t > 1.7, 1 - 0.25 * (t - 1.7), 1) + 0.01
     height = np.cos(t) * np.where(t > 1.7, 1.35, 1)
