@@ -35,7 +35,14 @@ def main() -> int:
         if given.sheet:
             contact(given.sheet, given.seed, given.kinds)
             return 0
-        made = write(given.out, given.subjects, given.scenes, given.seed, given.side, given.workers)
+        made = write(
+            given.out,
+            given.subjects,
+            given.scenes,
+            seed=given.seed,
+            side=given.side,
+            workers=given.workers,
+        )
     except KirieError as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1

@@ -16,7 +16,7 @@ BODY, FACE, DARK, PALE = range(4)
 
 
 def _leg(
-    body: Body, top: Array, long: float, thick: float, pose: tuple[float, float], foot: float
+    body: Body, top: Array, long: float, thick: float, pose: tuple[float, float], *, foot: float
 ) -> None:
     """Upper and lower leg and a foot; pose: the angles of both to the vertical, in radians."""
     knee = top + long * 0.5 * np.array((np.sin(pose[0]), -np.cos(pose[0]), 0))
@@ -125,7 +125,7 @@ def beast(rng: Generator, side: int) -> Pair:
                 angles, long = (1.4, -0.6), leg * 0.8
             elif pose == "sit":
                 long = leg + float(shoulder[1] - hip[1]) * 0.55
-            _leg(body, top, long, slim, angles, slim * rng.uniform(0.3, 1.6))
+            _leg(body, top, long, slim, angles, foot=slim * rng.uniform(0.3, 1.6))
     neck, size = rng.uniform(0.1, 0.6), thick * rng.uniform(0.45, 0.75)
     lift = rng.uniform(-1.1, -0.6) if pose == "graze" else rng.uniform(0.1, 1.3)
     root = shoulder + up * thick * 0.3
@@ -144,7 +144,7 @@ def beast(rng: Generator, side: int) -> Pair:
         int(rng.integers(1, 3)),
     )
     turn = (0.0, 180.0)[int(rng.integers(2))]
-    return draw(rng, body, look, side, (turn - 65, turn + 65), (-3, 18))
+    return draw(rng, body, look, side, (turn - 65, turn + 65), pitch=(-3, 18))
 
 
 def _tail(rng: Generator, body: Body, at: Array, thick: float) -> None:
@@ -183,7 +183,7 @@ def snake(rng: Generator, side: int) -> Pair:
         str(rng.choice(("scales", "spots", "stripes", "patches"))),
         rng.uniform(0, 0.4),
     )
-    return draw(rng, body, look, side, (0, 360), (15, 75))
+    return draw(rng, body, look, side, (0, 360), pitch=(15, 75))
 
 
 def lizard(rng: Generator, side: int) -> Pair:
@@ -242,7 +242,7 @@ def lizard(rng: Generator, side: int) -> Pair:
         str(rng.choice(("scales", "spots", "mottled", "stripes"))),
         rng.uniform(0, 0.4),
     )
-    return draw(rng, body, look, side, (0, 360), (10, 80))
+    return draw(rng, body, look, side, (0, 360), pitch=(10, 80))
 
 
 def tortoise(rng: Generator, side: int) -> Pair:
@@ -266,4 +266,4 @@ def tortoise(rng: Generator, side: int) -> Pair:
     look = coat(rng, 4, palettes.leafy(rng) if rng.random() < 0.4 else None)
     look.pattern, look.gloss = str(rng.choice(("scales", "spots", "mottled"))), rng.uniform(0, 0.3)
     look.scale = rng.uniform(0.1, 0.6)
-    return draw(rng, body, look, side, (-80, 80), (0, 50))
+    return draw(rng, body, look, side, (-80, 80), pitch=(0, 50))

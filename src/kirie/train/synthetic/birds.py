@@ -131,7 +131,7 @@ def swimmer(rng: Generator, side: int) -> Pair:
         )
     look = _feathers(rng)
     turn = (0.0, 180.0)[int(rng.integers(2))]
-    return draw(rng, body, look, side, (turn - 60, turn + 60), (0, 25))
+    return draw(rng, body, look, side, (turn - 60, turn + 60), pitch=(0, 25))
 
 
 def flyer(rng: Generator, side: int) -> Pair:
@@ -183,7 +183,7 @@ def flyer(rng: Generator, side: int) -> Pair:
         ),
         MORE,
     )
-    return draw(rng, body, _feathers(rng), side, (0, 360), (-70, 70))
+    return draw(rng, body, _feathers(rng), side, (0, 360), pitch=(-70, 70))
 
 
 def fish(rng: Generator, side: int) -> Pair:
@@ -243,4 +243,4 @@ def fish(rng: Generator, side: int) -> Pair:
     look = _feathers(rng)
     look.gloss, look.belly = rng.uniform(0.1, 0.7), rng.uniform(0.2, 0.9)
     turn = (0.0, 180.0)[int(rng.integers(2))]
-    return draw(rng, body, look, side, (turn - 55, turn + 55), (-15, 40))
+    return draw(rng, body, look, side, (turn - 55, turn + 55), pitch=(-15, 40))

@@ -91,4 +91,4 @@ def stone(rng: Generator, side: int) -> Pair:
         places.append(end)
     look = coat(rng, 4, palettes.any_colour(rng))
     look.fur, look.gloss = rng.uniform(0, 0.008), rng.uniform(0, 0.3)
-    return draw(rng, body, look, side, (0, 360), (-20, 60))
+    return draw(rng, body, look, side, (0, 360), pitch=(-20, 60))

@@ -80,6 +80,7 @@ def draw(
     coat: Coat,
     side: int,
     yaw: tuple[float, float] = (-70, 70),
+    *,
     pitch: tuple[float, float] = (-5, 20),
 ) -> Pair:
     """A body from a random direction: premultiplied colours and alpha, the longer side about `side` pixels."""

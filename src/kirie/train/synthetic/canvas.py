@@ -68,7 +68,7 @@ def _levels(colour: Array) -> tuple[int, int, int]:
 
 
 def bent(
-    rng: Generator, start: Array, angle: float, long: float, bend: float = 0.5, count: int = 12
+    rng: Generator, start: Array, angle: float, long: float, bend: float = 0.5, *, count: int = 12
 ) -> Array:
     """A curved path (count, 2) from a place; angle: 0 is up, to the right positive."""
     t = np.linspace(0, 1, count)

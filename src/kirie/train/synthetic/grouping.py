@@ -24,10 +24,10 @@ def grouped(rng: Generator, make: Callable[[Generator, int], Pair], side: int) -
     canvas = np.zeros((2 * side, 2 * side, 3), np.uint8), np.zeros((2 * side, 2 * side), np.uint8)
     flat = rng.random() < 0.6  # side by side on one ground, else anywhere
     x = side * 0.2
-    for place, (colours, alpha) in enumerate(ones):
+    for place, (own, mask) in enumerate(ones):
         size = rng.uniform(0.6, 1.0)
-        h, w = (max(2, round(n * size)) for n in alpha.shape)
-        colours, alpha = fit(colours, w, h), fit(alpha, w, h)
+        h, w = (max(2, round(n * size)) for n in mask.shape)
+        colours, alpha = fit(own, w, h), fit(mask, w, h)
         if rng.random() < 0.5:
             colours, alpha = cv2.flip(colours, 1), cv2.flip(alpha, 1)
         if flat:

@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 from . import palettes, surfaces
 from .noise import Array, cells, fractal, ridged
-from .outdoors import mixed, relief
+from .skies import mixed, relief
 from .surfaces import Paint
 
 __all__ = ["cloth", "lights", "paper", "room", "studio", "wall"]

@@ -75,7 +75,7 @@ def insect(rng: Generator, side: int) -> Pair:
         rng.uniform(0, 0.6),
     )
     look.colours[MORE] = palettes.hsv(rng.random(), rng.uniform(0, 0.2), rng.uniform(0.6, 0.95))
-    return draw(rng, body, look, side, (0, 360), (5, 75))
+    return draw(rng, body, look, side, (0, 360), pitch=(5, 75))
 
 
 def butterfly(rng: Generator, side: int) -> Pair:
@@ -126,7 +126,7 @@ def butterfly(rng: Generator, side: int) -> Pair:
         rng.uniform(0.2, 0.8),
     )
     look.belly = 0.0
-    return draw(rng, body, look, side, (0, 360), (15, 85))
+    return draw(rng, body, look, side, (0, 360), pitch=(15, 85))
 
 
 def spider(rng: Generator, side: int) -> Pair:
@@ -157,7 +157,7 @@ def spider(rng: Generator, side: int) -> Pair:
     look = coat(rng, 6, palettes.bright(rng) if crab else None)
     look.colours[DARK] = look.colours[FACE] * 0.7
     look.fur = 0.0 if crab else rng.uniform(0, 0.004)
-    return draw(rng, body, look, side, (0, 360), (15, 85))
+    return draw(rng, body, look, side, (0, 360), pitch=(15, 85))
 
 
 def starfish(rng: Generator, side: int) -> Pair:
@@ -172,7 +172,7 @@ def starfish(rng: Generator, side: int) -> Pair:
     body.limb((0, 0.02, 0), (0, 0.03, 0), (thick * 1.4, thick * 1.3))
     look = coat(rng, 4, palettes.any_colour(rng))
     look.pattern, look.fur = str(rng.choice(("spots", "mottled", "plain"))), rng.uniform(0, 0.006)
-    return draw(rng, body, look, side, (0, 360), (35, 88))
+    return draw(rng, body, look, side, (0, 360), pitch=(35, 88))
 
 
 def jellyfish(rng: Generator, side: int) -> Pair:
@@ -190,4 +190,4 @@ def jellyfish(rng: Generator, side: int) -> Pair:
         body.chain(path, np.linspace(0.022, 0.006, 12), FACE)
     look = coat(rng, 4, palettes.hsv(rng.random(), rng.uniform(0.1, 0.6), rng.uniform(0.6, 1)))
     look.gloss = rng.uniform(0.1, 0.6)
-    return draw(rng, body, look, side, (0, 360), (-30, 40))
+    return draw(rng, body, look, side, (0, 360), pitch=(-30, 40))

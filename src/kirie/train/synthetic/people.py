@@ -90,7 +90,7 @@ def person(rng: Generator, side: int) -> Pair:
     colours = np.stack((top, legs, palettes.skin(rng), hair, shoes, shoes))
     pattern = str(rng.choice(("plain", "plain", "plain", "stripes", "spots", "patches")))
     look = Coat(colours, palettes.paint(rng), pattern, belly=0.05, marked=int(rng.integers(1, 3)))
-    return draw(rng, body, look, side, (0, 360), (-5, 15))
+    return draw(rng, body, look, side, (0, 360), pitch=(-5, 15))
 
 
 def statue(rng: Generator, side: int) -> Pair:
@@ -132,4 +132,4 @@ def statue(rng: Generator, side: int) -> Pair:
         gloss=rng.uniform(0, 0.4),
         marked=6,
     )
-    return draw(rng, body, look, side, (0, 360), (-10, 10))
+    return draw(rng, body, look, side, (0, 360), pitch=(-10, 10))

@@ -23,7 +23,7 @@ def _bloom_colour(rng: Generator) -> Array:
 
 
 def _leaf(
-    canvas: Canvas, rng: Generator, at: Array, angle: float, long: float, colour: Array
+    canvas: Canvas, rng: Generator, at: Array, angle: float, long: float, *, colour: Array
 ) -> None:
     """One simple leaf with a midrib, its halves differently bright."""
     wide, full = long * rng.uniform(0.2, 0.5), rng.uniform(0.6, 1.0)
@@ -35,7 +35,7 @@ def _leaf(
 
 
 def _head(
-    canvas: Canvas, rng: Generator, at: Array, size: float, colour: Array, squash: float
+    canvas: Canvas, rng: Generator, at: Array, size: float, colour: Array, *, squash: float
 ) -> None:
     """A flower seen from above or aslant: rings of petals and a disc."""
     count, rings = int(rng.integers(4, 22)), int(rng.integers(1, 5))
@@ -68,7 +68,7 @@ def flower(rng: Generator, side: int) -> Pair:
     canvas, colour, green = Canvas(side), _bloom_colour(rng), palettes.leafy(rng)
     kind = rng.random()
     if kind < 0.3:
-        _head(canvas, rng, np.array((0.5, 0.5)), 0.48, colour, rng.uniform(0.5, 1))
+        _head(canvas, rng, np.array((0.5, 0.5)), 0.48, colour, squash=rng.uniform(0.5, 1))
         return canvas.done(rng)
     stems = 1 if kind < 0.65 else int(rng.integers(2, 9))
     heads = []
@@ -88,7 +88,7 @@ def flower(rng: Generator, side: int) -> Pair:
                 place,
                 rng.choice((-1, 1)) * rng.uniform(0.3, 1.3),
                 rng.uniform(0.15, 0.35),
-                palettes.near(rng, green, 0.15),
+                colour=palettes.near(rng, green, 0.15),
             )
         heads.append(path[-1])
     size, tulip = rng.uniform(0.15, 0.3) / stems**0.35, bool(rng.random() < 0.3)
@@ -100,7 +100,7 @@ def flower(rng: Generator, side: int) -> Pair:
                     petal(at + (0, size * 0.5), angle, size * 1.7, size * 0.9, 0.8), tone * shade
                 )
         else:
-            _head(canvas, rng, at, size, tone, rng.uniform(0.35, 1))
+            _head(canvas, rng, at, size, tone, squash=rng.uniform(0.35, 1))
     return canvas.done(rng)
 
 
@@ -151,7 +151,9 @@ def foliage(rng: Generator, side: int) -> Pair:
     pot, fern = bool(rng.random() < 0.4), bool(rng.random() < 0.4)
     root = np.array((0.5, 0.72 if pot else 1.0))
     for _ in range(int(rng.integers(1, 4)) if not pot else int(rng.integers(4, 12))):
-        path = bent(rng, root, rng.normal(0, 0.6 if pot else 0.3), rng.uniform(0.4, 0.85), 0.7, 24)
+        path = bent(
+            rng, root, rng.normal(0, 0.6 if pot else 0.3), rng.uniform(0.4, 0.85), 0.7, count=24
+        )
         canvas.stroke(
             path,
             np.linspace(0.022, 0.006, 24),
@@ -168,9 +170,9 @@ def foliage(rng: Generator, side: int) -> Pair:
                     path[k],
                     turn[k] + hand * rng.uniform(0.6, 1.2),
                     long,
-                    palettes.near(rng, green, 0.2),
+                    colour=palettes.near(rng, green, 0.2),
                 )
-        _leaf(canvas, rng, path[-1], turn[-1], 0.08, palettes.near(rng, green, 0.2))
+        _leaf(canvas, rng, path[-1], turn[-1], 0.08, colour=palettes.near(rng, green, 0.2))
     if pot:
         clay, wide = palettes.paint(rng), rng.uniform(0.12, 0.22)
         for k in np.linspace(-1, 1, 12):
@@ -243,7 +245,7 @@ def cactus(rng: Generator, side: int) -> Pair:
         belly=0,
     )
     look.fur, look.scale = rng.uniform(0, 0.006), rng.uniform(1.2, 3)
-    return draw(rng, body, look, side, (0, 360), (-5, 15))
+    return draw(rng, body, look, side, (0, 360), pitch=(-5, 15))
 
 
 def mushroom(rng: Generator, side: int) -> Pair:

@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 from ...errors import BadInput
 from ..geometry import Bytes
-from . import indoors, outdoors
+from . import indoors, outdoors, skies
 from .noise import Array, fractal
 
 __all__ = ["SCENES", "drawn", "scene"]
@@ -31,7 +31,7 @@ SCENES: dict[str, tuple[float, Callable[[Generator, int, int], Array]]] = {
     "rock": (1.0, outdoors.rock),
     "room": (1.0, indoors.room),
     "sea": (1.5, outdoors.sea),
-    "sky": (1.0, outdoors.sky),
+    "sky": (1.0, skies.sky),
     "studio": (0.5, indoors.studio),
     "underwater": (0.5, outdoors.underwater),
     "wall": (1.0, indoors.wall),

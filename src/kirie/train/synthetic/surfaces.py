@@ -14,7 +14,18 @@ from numpy.random import Generator
 from . import palettes
 from .noise import Array, Tile
 
-__all__ = ["MAKERS", "Paint", "any_paint", "bricks", "glass", "panes", "plain", "planks", "wood"]
+__all__ = [
+    "MAKERS",
+    "Paint",
+    "any_paint",
+    "bricks",
+    "cloth",
+    "glass",
+    "panes",
+    "plain",
+    "planks",
+    "wood",
+]
 
 Look = Callable[[Array, Array], Array]
 
@@ -173,3 +184,11 @@ def any_paint(rng: Generator, colour: Array | None = None) -> Paint:
     """A random one, in shades of a colour."""
     maker = MAKERS[int(rng.integers(len(MAKERS)))]
     return maker(rng, palettes.family(rng, int(rng.integers(2, 5)), colour))
+
+
+def cloth(rng: Generator) -> Paint:
+    """What covers chairs and umbrellas: plain or striped."""
+    colour = palettes.any_colour(rng)
+    if rng.random() < 0.3:
+        return stripes(rng, palettes.family(rng, 3, colour))
+    return plain(rng, colour, 0.03, rng.uniform(0.1, 0.4))

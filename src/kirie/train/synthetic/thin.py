@@ -224,7 +224,7 @@ def kite(rng: Generator, side: int) -> Pair:
         middle = np.array((0.55, 0.24))
         for k, (a, b) in enumerate(((top, left), (left, low), (low, right), (right, top))):
             canvas.shape(np.stack((middle, a, b)), colours[k])
-        tail = bent(rng, low, np.pi * 0.95, 0.5, 1.5, 24)
+        tail = bent(rng, low, np.pi * 0.95, 0.5, 1.5, count=24)
         canvas.stroke(tail, 0.006, colours[0] * 0.7)
         for k in range(3, 24, 4):
             for hand in (-1, 1):

@@ -17,14 +17,14 @@ def _limbs(
     canvas: Canvas,
     rng: Generator,
     at: Array,
-    angle: float,
-    long: float,
-    thick: float,
+    shape: tuple[float, float, float],
     depth: int,
+    *,
     colour: Array,
 ) -> list[Array]:
-    """A branch and those that grow from it; returns where the last ones end."""
-    path = bent(rng, at, angle, long, 0.35, 8)
+    """A branch (its angle, length and width) and those that grow from it; returns where the last ones end."""
+    angle, long, thick = shape
+    path = bent(rng, at, angle, long, 0.35, count=8)
     canvas.stroke(path, np.linspace(thick, thick * 0.65, 8), palettes.near(rng, colour, 0.12))
     if depth == 0:
         return [path[-1]]
@@ -32,21 +32,13 @@ def _limbs(
     for k in range(int(rng.integers(2, 4))):
         turn = angle + (k - 1) * rng.uniform(0.3, 0.7) + rng.normal(0, 0.2)
         start = path[-1] if k != 1 else path[int(rng.integers(4, 8))]
-        ends += _limbs(
-            canvas,
-            rng,
-            start,
-            turn * 0.93,
-            long * rng.uniform(0.6, 0.85),
-            thick * 0.62,
-            depth - 1,
-            colour,
-        )
+        next_ = turn * 0.93, long * rng.uniform(0.6, 0.85), thick * 0.62
+        ends += _limbs(canvas, rng, start, next_, depth - 1, colour=colour)
     return ends
 
 
 def _clusters(
-    canvas: Canvas, rng: Generator, balls: Array, colour: Array, count: int, size: float
+    canvas: Canvas, rng: Generator, balls: Array, colour: Array, count: int, *, size: float
 ) -> None:
     """Leaves over balls (B, 3) of x, y, radius: those on the sunny side are drawn last and brighter."""
     which = rng.integers(len(balls), size=count)
@@ -92,12 +84,12 @@ def tree(rng: Generator, side: int) -> Pair:
         np.array((thick * 1.6, thick * 1.15, thick)),
         bark,
     )
-    ends = _limbs(canvas, rng, root, rng.normal(0, 0.08), stem, thick, 3, bark)
+    ends = _limbs(canvas, rng, root, (rng.normal(0, 0.08), stem, thick), 3, colour=bark)
     middle = np.array((0.5, 0.45))
     spread = rng.uniform(0.8, 1.1)
     balls = [(*(middle + (end - middle) * spread), rng.uniform(0.07, 0.16)) for end in ends]
     count = int(rng.integers(500, 1300))
-    _clusters(canvas, rng, np.array(balls), green, count, rng.uniform(0.014, 0.028))
+    _clusters(canvas, rng, np.array(balls), green, count, size=rng.uniform(0.014, 0.028))
     return canvas.done(rng, 0.25)
 
 
@@ -106,16 +98,8 @@ def bare(rng: Generator, side: int) -> Pair:
     canvas = Canvas(side)
     bark = palettes.earthy(rng)
     depth = int(rng.integers(3, 6))
-    _limbs(
-        canvas,
-        rng,
-        np.array((0.5, 1.0)),
-        rng.normal(0, 0.15),
-        rng.uniform(0.2, 0.32),
-        rng.uniform(0.04, 0.12),
-        depth,
-        bark,
-    )
+    shape = rng.normal(0, 0.15), rng.uniform(0.2, 0.32), rng.uniform(0.04, 0.12)
+    _limbs(canvas, rng, np.array((0.5, 1.0)), shape, depth, colour=bark)
     return canvas.done(rng, 0.5)
 
 
@@ -124,7 +108,7 @@ def bush(rng: Generator, side: int) -> Pair:
     canvas, green = Canvas(side), _foliage(rng)
     balls = rng.uniform((0.2, 0.55, 0.1), (0.8, 0.85, 0.25), (int(rng.integers(1, 9)), 3))
     size = rng.uniform(0.015, 0.035)
-    _clusters(canvas, rng, balls, green, int(rng.integers(600, 1300)), size)
+    _clusters(canvas, rng, balls, green, int(rng.integers(600, 1300)), size=size)
     if rng.random() < 0.4:
         bloom = palettes.bright(rng)
         for _ in range(int(rng.integers(10, 80))):
@@ -177,7 +161,7 @@ def palm(rng: Generator, side: int) -> Pair:
             bark * (0.75 + 0.25 * (k % 2)),
         )
     for angle in rng.permutation(np.linspace(-2.3, 2.3, int(rng.integers(7, 16)))):
-        frond = bent(rng, path[-1], angle * 0.55, rng.uniform(0.28, 0.42), 0.1, 16)
+        frond = bent(rng, path[-1], angle * 0.55, rng.uniform(0.28, 0.42), 0.1, count=16)
         frond[:, 1] += 0.25 * np.linspace(0, 1, 16) ** 2 * abs(angle) * 0.5
         tone = palettes.near(rng, green, 0.25)
         turn = np.arctan2(*(np.gradient(frond, axis=0) * (1, -1)).T)

@@ -46,6 +46,7 @@ def write(
     out: str | Path,
     subjects: int,
     scenes: int,
+    *,
     seed: int = 0,
     side: int = 288,
     workers: int | None = None,
