@@ -118,7 +118,9 @@ def draw(results: dict[str, dict], out: Path) -> None:
     longest = max(point[0] for each in results.values() for point in each["curve"])
     lines = {}
     for name, each in results.items():
-        points = np.array([(0, 0.0), *each["curve"]], float)
+        points = np.array(each["curve"], float)
+        if len(points) == 1:  # a dash, so that it is seen
+            points = np.concatenate((points - (longest / 80, 0), points))
         lines[name] = (points[:, 0] / longest, points[:, 1])
     ticks = tuple(f"{longest * tick:.0f}" for tick in charts.TICKS)
     chart = charts.Chart("overfit", "Eight pictures learned", ("updates", ticks), "IoU", lines)
