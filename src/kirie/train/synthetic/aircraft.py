@@ -55,11 +55,13 @@ def aeroplane(rng: Generator, side: int) -> Pair:
             .moved(long * 0.505)
             for angle in (30, 90, 150)
         )
-        for place, z in ((0.3, 0), (0.0, -0.5), (0.0, 0.5)):
+        for along, across in ((0.3, 0.0), (0.0, -0.5), (0.0, 0.5)):
             parts.append(
-                cylinder(0.16, 0.1, TYRE, 10).turned("x", 90).moved(place * long, -thick * 1.7, z)
+                cylinder(0.16, 0.1, TYRE, 10)
+                .turned("x", 90)
+                .moved(along * long, -thick * 1.7, across)
             )
-            parts.append(box((0.06, thick * 1.2, 0.06), (place * long, -thick * 1.7, z), HUB))
+            parts.append(box((0.06, thick * 1.2, 0.06), (along * long, -thick * 1.7, across), HUB))
     return render(rng, joined(parts), painted(rng), side, pitch=(-35, 35))
 
 

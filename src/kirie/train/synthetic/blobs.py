@@ -18,7 +18,7 @@ __all__ = ["blob", "stone"]
 
 def _outline(rng: Generator, size: int) -> Array:
     """(size, size) above 0 inside: a disc, its radius varied around, its places bent by noise."""
-    ys, xs = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j].astype(np.float32)  # type: ignore[misc]
+    ys, xs = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j].astype(np.float32)
     bend = rng.uniform(0, 0.6)
     xs = xs + bend * (fractal(rng, (size, size), rng.uniform(1, 4), int(rng.integers(1, 6))) - 0.5)
     ys = ys + bend * (fractal(rng, (size, size), rng.uniform(1, 4), int(rng.integers(1, 6))) - 0.5)

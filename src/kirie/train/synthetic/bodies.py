@@ -5,7 +5,6 @@ x runs from tail to head, y up, z across; a body is of the order of 1 long.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +20,7 @@ from .render import FINER, Light, developed, finished
 
 __all__ = ["Body", "Coat", "draw"]
 
-Point = Sequence[float]
+Point = Any  # three numbers: a tuple or an array
 
 
 @dataclass(slots=True)

@@ -46,12 +46,11 @@ def gable(size: Array, at: Array, over: float = 0.08, paint: int = ROOF) -> Mesh
     x, y, z = (float(n) for n in size)
     eaves, out = x / 2 + over, z / 2 + over
     drop = -over * y / (z / 2)
-    corners = []
-    corners.extend(
+    corners = [
         [(-eaves, drop, side * out), (eaves, drop, side * out), (eaves, y, 0), (-eaves, y, 0)]
         for side in (-1, 1)
-    )
-    roof = np.array(corners, float)
+    ]
+    roof: Array = np.array(corners, float)
     roof = np.concatenate((roof, roof - (0, 0.05, 0)))
     ends = np.array(
         [[(e, 0, -z / 2), (e, 0, z / 2), (e, y, 0), (e, y, 0)] for e in (-x / 2, x / 2)], float
@@ -127,7 +126,7 @@ def tower(rng: Generator, side: int) -> Pair:
     if rng.random() < 0.5:
         parts.extend(
             box((0.12, 0.15, 0.1), (radius * 1.05, high + 0.15, 0), PLAIN).turned("y", angle)
-            for angle in np.arange(0, 360, 30.0)
+            for angle in range(0, 360, 30)
         )
     else:
         parts.append(

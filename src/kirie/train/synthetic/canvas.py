@@ -55,7 +55,7 @@ class Canvas:
         """Premultiplied colours and alpha; the light falls unevenly by `uneven`."""
         half = self.mask.shape[0] // 2
         light = 1 - uneven + 1.3 * uneven * fractal(rng, (half, half), 2.5, 5, 0.7)
-        ys, xs = np.mgrid[-1 : 1 : half * 1j, -1 : 1 : half * 1j].astype(np.float32)  # type: ignore[misc]
+        ys, xs = np.mgrid[-1 : 1 : half * 1j, -1 : 1 : half * 1j].astype(np.float32)
         light += np.float32(rng.normal(0, 0.2)) * xs - np.float32(rng.uniform(0, 0.3)) * ys
         light = cv2.resize(light.astype(np.float32), self.mask.shape[::-1])
         colours = cv2.multiply(self.colours, cv2.merge((light, light, light)), dtype=cv2.CV_8U)

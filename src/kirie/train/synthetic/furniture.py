@@ -199,6 +199,6 @@ def lamp(rng: Generator, side: int) -> Pair:
     wide, tall = rng.uniform(0.18, 0.35), rng.uniform(0.2, 0.4)
     top = float(base[-1, 1])
     parts.append(cylinder(0.015, tall * 0.6, 0, 6).moved(y=top - 0.02))
-    shade = np.array(((wide, 0), (wide * rng.uniform(0.4, 1), tall)))
-    parts.append(lathe(shade, 1, 22).moved(y=top + 0.06))
+    cone = np.array(((wide, 0), (wide * rng.uniform(0.4, 1), tall)))
+    parts.append(lathe(cone, 1, 22).moved(y=top + 0.06))
     return render(rng, joined(parts), paints, side, pitch=(-10, 20))

@@ -102,7 +102,7 @@ def paper(rng: Generator, h: int, w: int) -> Array:
 
 def studio(rng: Generator, h: int, w: int) -> Array:
     """Plain grounds as behind products: one colour, brighter in the middle or to one side, a soft horizon."""
-    ys, xs = np.mgrid[-1 : 1 : h * 1j, -1 : 1 : w * 1j].astype(np.float32)  # type: ignore[misc]
+    ys, xs = np.mgrid[-1 : 1 : h * 1j, -1 : 1 : w * 1j].astype(np.float32)
     colour = (
         palettes.hsv(rng.random(), rng.uniform(0, 0.25), rng.uniform(0.5, 1))
         if rng.random() < 0.6

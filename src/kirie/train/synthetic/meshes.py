@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from .noise import Array
 
 __all__ = ["Mesh", "ball", "box", "cylinder", "joined", "lathe", "loft", "ring", "slab", "tube"]
+
+Triple = Any  # three numbers: a tuple or an array
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,7 @@ def _flat_normals(points: Array) -> Array:
     return np.where(length > 1e-9, normals / np.maximum(length, 1e-9), (0.0, 1.0, 0.0))
 
 
-def box(
-    size: Sequence[float], at: Sequence[float] = (0, 0, 0), paint: int = 0, top: float = 1.0
-) -> Mesh:
+def box(size: Triple, at: Triple = (0, 0, 0), paint: int = 0, top: float = 1.0) -> Mesh:
     """A box of (x, y, z) extents standing on `at`, the middle of its floor; top: how wide its upper end is to the lower."""
     x, y, z = (float(n) for n in size)
     low = np.array([(-x, 0, -z), (x, 0, -z), (x, 0, z), (-x, 0, z)]) / 2

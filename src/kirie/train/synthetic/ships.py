@@ -134,7 +134,7 @@ def _square_sail(x: float, low: float, tall: float, wide: float) -> list[Mesh]:
 
 
 def _containers(rng: Generator, long: float, wide: float) -> list[Mesh]:
-    found = []
+    found: list[Mesh] = []
     for x in np.arange(0.12 * long, 0.36 * long, 0.55):
         found.extend(
             box(
