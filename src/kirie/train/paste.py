@@ -116,7 +116,8 @@ class Composer:
             names of the cutouts, image, mask.
         """
         image, mask = behind
-        if rng.random() < self.blurred:  # a shallow depth of field
+        # A shallow depth of field; a ground that shows a subject of its own stays sharp.
+        if rng.random() < self.blurred and not mask.any():
             sigma = rng.uniform(0.5, 3.0) * min(mask.shape) / 256
             image = cv2.GaussianBlur(image, (0, 0), sigma)
         count = 1
