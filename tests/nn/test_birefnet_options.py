@@ -217,6 +217,7 @@ def test_what_leaves_no_trace_is_assumed_and_said(tmp_path):
         {"inner": None, "norm": "none", "block": "residual", "attention": "aspp"},
         {"gates": False, "sides": False, "patches": "resized", "squeeze": "deformable-2023"},
         {"auxiliary_classes": 3, "deepest_patches": False},
+        {"attention": "deformable-v4"},
     ],
     ids=str,
 )
@@ -230,6 +231,17 @@ def test_one_training_step_with_options(options):
     every = [t for each in maps for t in (each if isinstance(each, tuple) else (each,))]
     sum(each.square().mean() for each in every).backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in net.parameters())
+
+
+def test_the_fourth_version_is_told_from_its_file(tmp_path):
+    net = nn.build("birefnet", **SMALL, attention="deformable-v4", squeeze="deformable-v4").eval()
+    nn.save(net, tmp_path / "v4.safetensors")
+    loaded = nn.load(tmp_path / "v4.safetensors", arch="birefnet")
+    x = torch.randn(1, 3, 64, 64)
+    assert torch.equal(loaded(x), net(x))
+    attends = [m for m in loaded.modules() if isinstance(m, blocks.DeformableConvV4)]
+    assert [m.kernel[0] for m in attends[:4]] == [1, 1, 3, 7]
+    assert {m.modulator.out_channels // m.kernel[0] ** 2 for m in attends} == {4, 16}
 
 
 @pytest.mark.parametrize(
