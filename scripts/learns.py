@@ -31,7 +31,7 @@ def camvid(data: Path, out: Path, epochs: int) -> None:
     settings = (
         *("arguments.backbone=mit_b0", "backbone_weights=", "backbone_rate=1", f"epochs={epochs}"),
         *("size=128", "batch=6", "ignored=11", "reduce_zero=false", "procedure.name=single"),
-        *("learning_rate=6e-4", "warm_up=20", "precision=fp32", "classes=0", "validate_every=0"),
+        *("learning_rate=1e-3", "warm_up=20", "precision=fp32", "classes=0", "validate_every=20"),
         *("augmentation_arguments.long=1.4", "average=0.9"),
     )
     recipe = with_settings(get("segformer-ade20k"), settings)

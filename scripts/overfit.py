@@ -46,12 +46,17 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "kirie-mini": ("size=128", "learning_rate=3e-3"),
     "u2netp": ("size=128", "learning_rate=1e-3"),
     "segformer-ade20k": (
-        *("size=128", "learning_rate=5e-4", "arguments.backbone=mit_b0", "metric=miou"),
+        *("size=128", "learning_rate=1e-3", "arguments.backbone=mit_b0", "metric=miou"),
         *("reduce_zero=false", "classes=0", "procedure.name=single"),
+        # learned squashed, as everything here, so seen squashed as well
+        *("preparation.policy=squash", "preparation.multiple=1"),
     ),
-    "birefnet-lite": ("size=128", "learning_rate=3e-4", "arguments.backbone=swin_v1_t"),
+    "birefnet-lite": (
+        *("size=128", "batch=4", "learning_rate=3e-4", "arguments.backbone=swin_v1_t"),
+    ),
     "inspyrenet-swin_b": (
-        *("size=128", "learning_rate=3e-4", "arguments.backbone=swin_v1_t", "arguments.depth=32"),
+        *("size=128", "batch=4", "learning_rate=3e-4", "arguments.backbone=swin_v1_t"),
+        "arguments.depth=32",
         *("arguments.base_size=[128,128]", "procedure.name=single"),
     ),
     "isnet": ("size=128", "learning_rate=1e-3"),
@@ -113,7 +118,9 @@ def draw(results: dict[str, dict], out: Path) -> None:
     longest = max(point[0] for each in results.values() for point in each["curve"])
     lines = {}
     for name, each in results.items():
-        points = np.array([(0, 0.0), *each["curve"]], float)
+        points = np.array(each["curve"], float)
+        if len(points) == 1:  # a dash, so that it is seen
+            points = np.concatenate((points - (longest / 80, 0), points))
         lines[name] = (points[:, 0] / longest, points[:, 1])
     ticks = tuple(f"{longest * tick:.0f}" for tick in charts.TICKS)
     chart = charts.Chart("overfit", "Eight pictures learned", ("updates", ticks), "IoU", lines)

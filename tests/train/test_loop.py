@@ -18,7 +18,7 @@ from safetensors.torch import load_file  # noqa: E402
 import kirie  # noqa: E402
 from kirie import nn, weights  # noqa: E402
 from kirie.errors import BadCheckpoint, BadInput, KirieError  # noqa: E402
-from kirie.train import loop, state  # noqa: E402
+from kirie.train import loop, objectives, state  # noqa: E402
 from kirie.train.progress import Progress  # noqa: E402
 from kirie.train.recipe import Phase, Recipe  # noqa: E402
 from kirie.train.run import Plan  # noqa: E402
@@ -99,6 +99,24 @@ def test_forty_steps_lower_the_loss(go, tmp_path):
     losses = [row["loss"] for row in rows(tmp_path / "out")]
     assert len(losses) == 40
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+
+
+def test_a_loss_whose_terms_change_late_is_reported(go, tmp_path, monkeypatch):
+    """As BiRefNet's do, in the middle of what one line of the history covers."""
+
+    def changing():
+        def terms(maps, truth, moment):
+            cross = maps.logits.square().mean() + truth.mean()
+            return {"late": cross} if moment.share > 0.5 else {"early": 2 * cross, "both": cross}
+
+        return terms, None
+
+    monkeypatch.setitem(objectives.OBJECTIVES, "changing", changing)
+    go(replace(RECIPE, objective="changing", report_every=6))
+    (row,) = rows(tmp_path / "out")
+    assert set(row["terms"]) == {"early", "both", "late"}
+    assert min(row["terms"].values()) > 0
+    assert row["loss"] == pytest.approx(sum(row["terms"].values()))
 
 
 # --- going on ----------------------------------------------------------------------------------------------------------

@@ -290,7 +290,9 @@ class _Loop:
         if not self._losses:
             return
         run, count, now = self.run, len(self._losses), time.monotonic()
-        terms = {k: sum(each[k] for each in self._losses) / count for k in self._losses[0]}
+        # Terms come and go where a recipe's loss changes late in the run: zero where one is not there.
+        names = dict.fromkeys(name for each in self._losses for name in each)
+        terms = {k: sum(each.get(k, 0.0) for each in self._losses) / count for k in names}
         self._losses.clear()
         run.progressed.loss = sum(terms.values())
         seen, before = self._reported
