@@ -1,11 +1,14 @@
 """How right a model's masks are: the field's measures on a folder of pictures with masks.
 
     python benches/score.py --data FOLDER [--model kirie-mini] [--held-out] [--json]
+    python benches/score.py --nothing [--model kirie-mini]
 
 FOLDER holds `eval/` (pairs NAME.jpg, NAME.png), which took no part in training or in any choice; `--held-out` scores
-the fixed tenth of `train/` that choices are made on. Masks are alpha × 255 rounded, at the photo's size; S-measure,
-weighted F, F, E and MAE are pysodmetrics' with its defaults (pip install pysodmetrics). Prints the mean over all
-pictures with its 95 % bootstrap interval, and the means by source (the file name's prefix).
+the fixed tenth of `train/` that choices are made on. Masks are alpha × 255 rounded, at the photo's size; the measures are
+kirie.metrics' (pip install 'kirie[eval]'), BIoU and mBA (boundary accuracy) BiRefNet's. Prints the mean over all pictures with its
+95 % bootstrap interval, the means by source (the file name's prefix), in how many nothing was found, and how well the
+reported confidence tells right answers from wrong ones (Spearman's rank correlation with the IoU). `--nothing`: in how many of
+the forty subject-free pictures beside this script (nothing/) nothing is found.
 """
 
 from __future__ import annotations
@@ -14,17 +17,37 @@ import argparse
 import json
 import os
 import statistics
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 import kirie
-from kirie import CutOptions
+from kirie import CutOptions, metrics
 
-NAMES = ("S", "wF", "MAE", "maxF", "meanE", "IoU")
+NAMES = {
+    "S": "Sm",
+    "wF": "wFm",
+    "MAE": "MAE",
+    "maxF": "Fm_max",
+    "meanE": "Em_mean",
+    "IoU": "iou_bin",
+}
+NAMES |= {"BIoU": "birefnet.BIoU_mean", "mBA": "birefnet.mBA"}
+CHOSEN = ("Sm", "wFm", "MAE", "Fm", "Em", "iou", "birefnet.BIoU", "birefnet.mBA")
+NOTHING = Path(__file__).parent / "nothing"
+
+
+class Scored(NamedTuple):
+    """One picture: where it comes from, what was measured, and what the result says of itself."""
+
+    source: str
+    record: Any
+    confidence: float
+    empty: bool
+    milliseconds: float
 
 
 def pairs(data: Path, *, held_out: bool) -> list[tuple[Path, Path]]:
@@ -41,42 +64,23 @@ def pairs(data: Path, *, held_out: bool) -> list[tuple[Path, Path]]:
     return found
 
 
-def measured(mask: NDArray[np.uint8], truth: NDArray[np.uint8]) -> dict[str, float]:
-    """One picture's measures (maxF and meanE are curves' extremes over the set: see `summary`)."""
-    import py_sod_metrics as sod
-
-    s, weighted, mae = sod.Smeasure(), sod.WeightedFmeasure(), sod.MAE()
-    for measure in (s, weighted, mae):
-        measure.step(pred=mask, gt=truth)
-    subject, found = truth > 127, mask > 127
-    union = (subject | found).sum()
-    return {
-        "S": s.get_results()["sm"],
-        "wF": weighted.get_results()["wfm"],
-        "MAE": mae.get_results()["mae"],
-        "IoU": float((subject & found).sum() / union) if union else 1.0,
-    }
+def scored(cutter: Any, photo: Path, mask: Path, suite: Any) -> Scored:
+    """Cut a picture and compare."""
+    cutout = cutter.cut(photo, CutOptions(as_="mask"))
+    with Image.open(mask) as opened:
+        truth = np.asarray(opened.convert("L"))
+    record = suite.measure(metrics.pair(cutout.mask, truth))
+    took = 1000 * cutout.timings["network"]
+    return Scored(photo.name.split("_")[0], record, cutout.confidence, cutout.empty, took)
 
 
-def curves(results: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]) -> dict[str, float]:
-    """Measures of a whole set: the largest F and the mean E over all thresholds."""
-    import py_sod_metrics as sod
-
-    f, e = sod.Fmeasure(), sod.Emeasure()
-    for mask, truth in results:
-        f.step(pred=mask, gt=truth)
-        e.step(pred=mask, gt=truth)
-    return {
-        "maxF": float(f.get_results()["fm"]["curve"].max()),
-        "meanE": float(e.get_results()["em"]["curve"].mean()),
-    }
-
-
-def summary(rows: Iterable[dict[str, float]], set_wide: dict[str, float]) -> dict[str, float]:
-    """Means of the pictures' measures, joined with the set's."""
-    rows = list(rows)
-    means = {name: statistics.fmean(row[name] for row in rows) for name in rows[0]}
-    return {name: round((means | set_wide)[name], 4) for name in NAMES}
+def means(rows: list[Scored]) -> dict[str, float]:
+    """The measures of a set."""
+    suite = metrics.suite(CHOSEN)
+    for row in rows:
+        suite.add(row.record)
+    found = suite.compute()
+    return {name: float(found[key]) for name, key in NAMES.items()}
 
 
 def interval(values: list[float]) -> tuple[float, float]:
@@ -84,6 +88,22 @@ def interval(values: list[float]) -> tuple[float, float]:
     draws = np.random.default_rng(0).choice(np.asarray(values), (4000, len(values)))
     low, high = np.percentile(draws.mean(axis=1), (2.5, 97.5))
     return round(float(low), 3), round(float(high), 3)
+
+
+def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Places in order; equal values share the middle of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+
+
+def nothing(given: argparse.Namespace) -> None:
+    """Count what is found where nothing is."""
+    photos = sorted(NOTHING.glob("*.jpg"))
+    with kirie.load(given.model, engine=given.engine) as cutter:
+        found = {p.stem: c.coverage for p in photos if not (c := cutter.cut(p)).empty}
+    print(f"nothing found in {len(photos) - len(found)} of {len(photos)} subject-free pictures")
+    for name, coverage in found.items():
+        print(f"  {name}: {coverage:.1%} of it")
 
 
 def main() -> None:
@@ -95,35 +115,47 @@ def main() -> None:
     parser.add_argument("--model", default="kirie-mini")
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--held-out", action="store_true")
+    parser.add_argument("--nothing", action="store_true")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    if given.nothing:
+        nothing(given)
+        return
     if given.data is None:
         raise SystemExit("Give --data, or set KIRIE_DATA: the folder that holds eval/ and train/.")
-    chosen = pairs(given.data, held_out=given.held_out)
-    rows, results, seconds = [], [], []
+    suite = metrics.suite(CHOSEN)
     with kirie.load(given.model, engine=given.engine) as cutter:
-        for photo, mask in chosen:
-            cutout = cutter.cut(photo, CutOptions(as_="mask"))
-            with Image.open(mask) as opened:
-                truth = np.asarray(opened.convert("L"))
-            seconds.append(cutout.timings["network"])
-            rows.append(measured(cutout.mask, truth))
-            results.append((cutout.mask, truth))
-    table = {"all": summary(rows, curves(results))}
-    prefixes = [photo.name.split("_")[0] for photo, _ in chosen]
-    for prefix in sorted(set(prefixes)):
-        inside = [i for i, name in enumerate(prefixes) if name == prefix]
-        table[prefix] = summary((rows[i] for i in inside), curves([results[i] for i in inside]))
-    spread = {name: interval([row[name] for row in rows]) for name in ("S", "wF", "MAE", "IoU")}
+        rows = [scored(cutter, *each, suite) for each in pairs(given.data, held_out=given.held_out)]
+    table = {"all": means(rows)}
+    for source in sorted({row.source for row in rows}):
+        table[source] = means([row for row in rows if row.source == source])
+    each = [means([row]) for row in rows]
+    spread = {name: interval([one[name] for one in each]) for name in ("S", "wF", "MAE", "IoU")}
+    sure = np.array([row.confidence for row in rows])
+    right = np.array([one["IoU"] for one in each])
+    report = {
+        "pictures": len(rows),
+        "scores": {who: {k: round(v, 4) for k, v in found.items()} for who, found in table.items()},
+        "interval": spread,
+        "nothing found": sum(row.empty for row in rows),
+        "rank correlation": round(float(np.corrcoef(ranks(sure), ranks(right))[0, 1]), 3),
+        "confidence off by": round(float(np.abs(sure - right).mean()), 3),
+    }
     if given.json:
-        print(json.dumps({"pictures": len(rows), "scores": table, "interval": spread}, indent=1))
+        print(json.dumps(report, indent=1))
         return
     print(f"{'':8}{'n':>5}" + "".join(f"{name:>8}" for name in NAMES))
-    for name, scores in table.items():
-        count = len(rows) if name == "all" else prefixes.count(name)
-        print(f"{name:8}{count:5}" + "".join(f"{scores[key]:8.3f}" for key in NAMES))
+    for who, scores in table.items():
+        count = sum(row.source == who for row in rows) or len(rows)
+        print(f"{who:8}{count:5}" + "".join(f"{scores[key]:8.3f}" for key in NAMES))
     print("95 %:", ", ".join(f"{name} {low}–{high}" for name, (low, high) in spread.items()))
-    print(f"network: {1000 * statistics.median(seconds):.1f} ms a picture, median")
+    print(f"nothing found in {report['nothing found']} of {len(rows)}")
+    print(
+        f"confidence and IoU: rank correlation {report['rank correlation']}, {report['confidence off by']} apart in the mean"
+    )
+    print(
+        f"network: {statistics.median(row.milliseconds for row in rows):.1f} ms a picture, median"
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from kirie.errors import BadCheckpoint
+from kirie.errors import BadCheckpoint, BadInput
 from kirie.prepare import Geometry
-from kirie.readout import alpha
+from kirie.readout import alpha, calibrated
 from kirie.spec import ReadOut
 
 GEOMETRY = Geometry(picture=(30, 50), network=(8, 8))
@@ -51,6 +51,19 @@ def test_levels_take_the_haze_off():
         Geometry(picture=(1, 3), network=(1, 3)),
     )
     np.testing.assert_allclose(out, [[0, 0.5, 1]], atol=1e-6)
+
+
+def test_decidedness_becomes_the_iou_that_it_had():
+    assert calibrated(0.3, ReadOut()) == 0.3
+    measured = ReadOut(calibration=(0.1, 0.2, 0.9))
+    for decided, worth in ((0, 0.1), (0.25, 0.15), (0.5, 0.2), (0.75, 0.55), (1, 0.9)):
+        assert calibrated(decided, measured) == pytest.approx(worth)
+
+
+@pytest.mark.parametrize("wrong", [(0.5,), (0.5, 0.4), (0.5, 1.2), ("a", "b"), [0.1, 0.2]])
+def test_a_calibration_rises_within_zero_and_one(wrong):
+    with pytest.raises(BadInput, match="two rising numbers"):
+        ReadOut(calibration=wrong)
 
 
 def test_softmax_counts_everything_but_the_background():

@@ -41,7 +41,8 @@ class Cutout:
         alpha: (H, W) float32 in [0, 1], straight: what is shown.
         subject: the same before `invert` and the picture's own alpha; coverage, box and the like are of it.
         colours: (H, W, 3) at the picture's depth and in its profile: the subject's own colours.
-        confidence: how decided the network's answer is, 0…1 (see `refine.confidence`).
+        confidence: 0…1: the IoU that is to be expected of such an answer, where the model's card knows it; otherwise how
+            decided the answer is (see `refine.confidence`).
         options, card, engine, device, precision: how it was made; a preset written out.
         model_notes: what a user should know of the model's file.
         timings: seconds by stage.

@@ -226,7 +226,7 @@ class Cutter:
             alpha=refined.alpha,
             subject=refined.subject,
             colours=refined.colours,
-            confidence=refined.confidence,
+            confidence=readout.calibrated(refined.confidence, self.card.readout),
             options=options,
             card=self.card,
             model_notes=self.notes,

@@ -14,7 +14,7 @@ from .errors import BadCheckpoint
 from .prepare import PILLOW, Geometry
 from .spec import ReadOut
 
-__all__ = ["alpha", "classes", "probabilities", "scores", "share"]
+__all__ = ["alpha", "calibrated", "classes", "probabilities", "scores", "share"]
 
 NOT_A_MAP = (
     "The network returned something that is not a finite map (shape {}): the file is damaged, or its precision does not "
@@ -56,6 +56,14 @@ def alpha(raw: NDArray[np.float32], readout: ReadOut, geometry: Geometry) -> NDA
         return enlarged(subject, height, width)
     resized = Image.fromarray(subject).resize((width, height), PILLOW[readout.filter])
     return np.clip(np.asarray(resized), 0, 1)
+
+
+def calibrated(decided: float, readout: ReadOut) -> float:
+    """What an answer's decidedness in 0…1 is worth: the IoU to be expected, where the card knows; otherwise itself."""
+    if not readout.calibration:
+        return decided
+    places = np.linspace(0, 1, len(readout.calibration))
+    return float(np.interp(decided, places, readout.calibration))
 
 
 def probabilities(raw: NDArray[np.float32], readout: ReadOut) -> NDArray[np.float32]:

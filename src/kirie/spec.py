@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from .errors import BadCheckpoint, BadInput
@@ -136,6 +137,8 @@ class ReadOut:
     they do not depend on the picture. `classes` names the channels of a network with several: the first is the
     background, and the subject is everything else. Without a `background` they are the kinds of things in a scene:
     `kirie segment` reads them. `colours` shows them: `#rrggbb` for each; none, where they have no usual ones.
+    `calibration` says what an answer's decidedness (`refine.confidence`) is worth: the IoU with the truth that it had on
+    pictures held out of training, at decidednesses evenly from 0 to 1. Where it was not measured, it is empty.
     """
 
     activation: Activation = "sigmoid"
@@ -147,6 +150,7 @@ class ReadOut:
     classes: tuple[str, ...] = ()
     background: bool = True
     colours: tuple[str, ...] = ()
+    calibration: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         _one_of("readout.activation", self.activation, get_args(Activation))
@@ -165,6 +169,11 @@ class ReadOut:
         one_each = len(self.colours) in (0, len(self.classes))
         what = "one #rrggbb for each class, or none"
         _must("readout.colours", self.colours, what, holds=shown and one_each)
+        measured = self.calibration
+        numbers = isinstance(measured, tuple) and all(map(_is_number, measured))
+        rising = numbers and all(0 <= a <= b <= 1 for a, b in pairwise(measured))
+        what = "two rising numbers in 0…1 at least, or none"
+        _must("readout.calibration", measured, what, holds=rising and len(measured) != 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

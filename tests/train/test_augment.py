@@ -1,5 +1,8 @@
 """Augmentation: sizes, determinism, and that the truth always says what the picture shows."""
 
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
@@ -343,16 +346,82 @@ def test_hue_turns_by_what_is_drawn():
 
 
 def test_a_composites_mask_is_what_is_visible(found, pictures):
-    make = augment.get("mini", found, pictures=pictures, composites=1.0)
+    plain = dict.fromkeys(("blurred", "soft", "matched", "hidden", "relit"), 0.0)
+    make = augment.get(
+        "mini",
+        found,
+        pictures=pictures,
+        composites=1.0,
+        colours=False,
+        tilt=0.0,
+        over_photos=0.4,
+        composer={**plain, "more": 0.5},
+    )
     agreements = []
-    for rng in seeds(40):
-        back = found.backgrounds[int(rng.integers(len(found.backgrounds)))]
-        ground = make._background(back, (96, 96))
-        _, image, mask = paste.composite(
-            ground, found.cutouts, lambda path: make._cutout(path, (96, 96)), rng, (96, 96)
-        )
-        agreements.append(((image.max(2) > 100) == (mask > 127)).mean())
+    for example, rng in zip(found.files, seeds(40), strict=False):
+        made = make(example, rng, (96, 96))
+        agreements.append(((made.image.max(2) > 100) == (made.truth > 127)).mean())
     assert np.mean(agreements) > 0.97
+
+
+def test_a_composite_may_show_several_subjects(found, pictures):
+    make = augment.get("mini", found, pictures=pictures, composites=1.0, composer={"more": 1.0})
+    counts = {make(found.files[0], rng, (64, 64)).name.count("+") for rng in seeds(60)}
+    assert counts == {2, 3, 4}
+    alike = augment.get(
+        "mini", found, pictures=pictures, composites=1.0, composer={"more": 1.0, "same": 1.0}
+    )
+    for rng in seeds(20):
+        _, *subjects = alike(found.files[0], rng, (64, 64)).name.split(" + ")
+        assert len(set(subjects)) == 1
+
+
+def test_parts_of_photos_are_grounds(found, pictures):
+    make = augment.get("mini", found, pictures=pictures, composites=1.0, over_photos=1.0)
+    names = [make(found.files[n], rng, (64, 64)).name for n, rng in enumerate(seeds(20))]
+    assert all(name.startswith(found.files[n].name) for n, name in enumerate(names))
+    empty = augment.get("mini", found, pictures=pictures, empties=1.0, over_photos=1.0)
+    made = [empty(found.files[n], rng, (64, 64)) for n, rng in enumerate(seeds(40))]
+    assert not any(each.truth.any() for each in made)
+    assert not any((each.image.max(2) > 150).mean() > 0.05 for each in made)
+    assert {each.name[:4] for each in made} == {"gras", "pet_"}
+
+
+def test_shares_of_names_are_kept():
+    paths = [Path(f"{name}_{n}.png") for name in ("emo", "syn", "pet", "ccp") for n in range(5)]
+    draw = paste.Drawn(paths, {"emo_": 0.1, "syn_": 0.6, "none_": 0.2})
+    counts = Counter(draw(rng).name[:3] for rng in seeds(2000))
+    # what "none_" asks for is not there: the others share it in their proportion
+    assert counts["emo"] / 2000 == pytest.approx(0.125, abs=0.03)
+    assert counts["syn"] / 2000 == pytest.approx(0.75, abs=0.03)
+    assert counts["pet"] / 2000 == pytest.approx(0.0625, abs=0.03)
+    assert not paste.Drawn([])
+    assert not paste.Drawn(paths[:5], {"emo_": 0.0, "syn_": 1.0})
+    with pytest.raises(BadInput, match="at most 1 together"):
+        paste.Drawn(paths, {"emo_": 0.6, "syn_": 0.6})
+
+
+def test_matching_moves_light_to_the_grounds_and_keeps_colours_below_alpha():
+    alpha = np.zeros((32, 32), np.uint8)
+    alpha[4:20, 4:20] = 255
+    alpha[20, 4:20] = 100
+    colours = np.dstack([alpha // 5, alpha // 4, alpha // 3])
+    behind = np.full((32, 32, 3), (120, 140, 90), np.uint8)
+    same = paste.matched((colours, alpha), behind, 0.0)
+    assert np.abs(same.astype(int) - colours).max() <= 1
+    moved = paste.matched((colours, alpha), behind, 1.0)
+    assert (moved <= alpha[..., None]).all()
+    limited = np.minimum(1.8 * np.array([51, 63, 85]), (120, 140, 90))
+    assert np.abs(moved[10, 10] - limited).max() < 8
+    nothing = np.zeros_like(alpha)
+    assert not paste.matched((np.zeros_like(colours), nothing), behind, 1.0).any()
+
+
+def test_a_composers_faulty_arguments_are_named(found):
+    with pytest.raises(BadInput, match="no argument 'mor'; it has: more"):
+        augment.get("mini", found, composites=0.5, composer={"mor": 1})
+    with pytest.raises(BadInput, match="relit is 2, but must be from 0 to 1"):
+        augment.get("mini", found, composites=0.5, composer={"relit": 2})
 
 
 def test_a_shadow_is_not_part_of_the_subject():

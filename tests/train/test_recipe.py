@@ -85,6 +85,7 @@ def test_fields_are_set_from_text():
         ("preparation.x=1", "no field 'x'"),
         ("steps=0", "none of them is"),
         ("name=x", "no field 'name'"),
+        ("phases=", "phases cannot be set from here"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(setting, said):
@@ -107,11 +108,12 @@ def test_ablations_are_combined():
 
 def test_phases_follow_the_run():
     mini = RECIPES["kirie-mini"]
-    assert [mini.phase(s).size[0] for s in (0.0, 0.41, 0.42, 0.7, 0.78, 1.0)] == [
+    assert [mini.phase(s).size[0] for s in (0.0, 0.49, 0.5, 0.7, 0.8, 1.0)] == [
         *(128, 128, 192, 192, 256, 256),
     ]
-    assert mini.phase(0.75).augmentation_arguments["composites"] == 0.4
-    assert mini.phase(0.75).augmentation_arguments["empties"] == 0.05
+    assert mini.phase(0.45).augmentation_arguments["composites"] == 0.6
+    assert mini.phase(0.75).augmentation_arguments["composites"] == 0.45
+    assert mini.phase(0.75).augmentation_arguments["empties"] == 0.06
     assert settings.with_settings(mini, ["batch=2"]).phase(0.9).batch == 2
     assert settings.with_settings(mini, ["size=64"]).phase(0.9).size == (64, 64)
     with pytest.raises(BadInput, match="rise from 0"):

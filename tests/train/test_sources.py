@@ -82,6 +82,19 @@ def test_pictures_and_masks_in_one_folder_and_what_has_no_partner(tmp_path):
     assert "1 files without a picture are left out: mask.png" in notes
 
 
+def test_a_set_may_hold_cutouts_and_backgrounds_alone(data_root, tmp_path):
+    for name in ("cutouts", "backgrounds"):
+        (tmp_path / "made" / name).mkdir(parents=True)
+        path = tmp_path / "made" / name / "syn_1.png"
+        cv2.imwrite(str(path), np.full((8, 9, 4 if name == "cutouts" else 3), 200, np.uint8))
+    found = sources.find([(data_root, 1), (tmp_path / "made", 1)])
+    assert (len(found), len(found.cutouts), len(found.backgrounds)) == (60, 9, 7)
+    assert any("made: 1 cutouts and 1 backgrounds, no photos" in note for note in found.notes)
+    assert len(list(found)) == len(found.order(0, 0)) == 60
+    with pytest.raises(BadInput, match="only cutouts and backgrounds"):
+        sources.find([(tmp_path / "made", 1)])
+
+
 def test_the_own_layout_brings_cutouts_and_backgrounds(data_root):
     found = sources.find([(data_root, 1)])
     assert (len(found), len(found.cutouts), len(found.backgrounds)) == (60, 8, 6)

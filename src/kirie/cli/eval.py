@@ -41,6 +41,7 @@ def add(commands: Any) -> None:
         help="one or more folders of predictions, then the folder of true masks (unless --data names it)",
     )
     parser.add_argument(
+        "-m",
         "--model",
         action="append",
         default=[],

@@ -35,6 +35,9 @@ COCO_FILES = {
 COCO_ANYWHERE = ("_annotations.coco.json", "annotations.json", "annotations/*.json", "*.json")
 
 
+COMPOSED = ("cutouts", "backgrounds")
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A set's pictures, and what was left out.
@@ -72,7 +75,7 @@ def look(path: Path, task: Task, part: Literal["train", "test"], *, whole: bool 
         raise BadInput(f"{displayed(path)} is no folder: name a folder of pictures and masks.")
     else:
         found = _annotated(path, part) or _laid_out(path, task, part)
-    if whole and not found.files:
+    if whole and not (found.files or found.cutouts or found.backgrounds):
         raise BadInput(
             f"{displayed(path)} holds no picture with a truth of the same name"
             f"{': ' + '; '.join(found.notes) if found.notes else ''}. Put pictures into images/ and masks of the same names "
@@ -87,13 +90,18 @@ def look(path: Path, task: Task, part: Literal["train", "test"], *, whole: bool 
 def _laid_out(path: Path, task: Task, part: Literal["train", "test"]) -> Found:
     parts = _layouts.TRAINS if part == "train" else _layouts.TESTS
     pairs = _layouts.LABELLED if task == "semantic" else _layouts.PAIRS
-    layout = _layouts.find(path, parts=parts, pairs=pairs)
-    files, no_truth, no_picture = _paired(layout)
-    own = {p.name.lower(): p for p in path.iterdir() if p.is_dir()} if layout.masks != path else {}
+    own = {p.name.lower(): p for p in path.iterdir() if p.is_dir()}
     cutouts, backgrounds = (
         tuple(sorted(_layouts.pictures(own[name]).values())) if name in own else ()
-        for name in ("cutouts", "backgrounds")
+        for name in COMPOSED
     )
+    beside = any(p.suffix.lower() in PICTURES for p in path.iterdir())
+    if (cutouts or backgrounds) and not own.keys() - set(COMPOSED) and not beside:
+        return _composed_only(path, cutouts, backgrounds)
+    layout = _layouts.find(path, parts=parts, pairs=pairs)
+    files, no_truth, no_picture = _paired(layout)
+    if layout.masks == path:  # pictures beside their masks: the folders below are something else
+        cutouts = backgrounds = ()
     notes = [f"{displayed(path)}: {layout.note}"] if layout.note else []
     if cutouts or backgrounds:
         notes.append(f"{len(cutouts)} cutouts and {len(backgrounds)} backgrounds to compose with")
@@ -107,6 +115,20 @@ def _laid_out(path: Path, task: Task, part: Literal["train", "test"]) -> Found:
         backgrounds,
         no_truth,
         no_picture,
+    )
+
+
+def _composed_only(path: Path, cutouts: tuple[Path, ...], backgrounds: tuple[Path, ...]) -> Found:
+    """A set that only adds to what other sets are composed with."""
+    note = (
+        f"{displayed(path)}: {len(cutouts)} cutouts and {len(backgrounds)} backgrounds, no photos"
+    )
+    return Found(
+        path.name or str(path.absolute().name),
+        (),
+        (note,),
+        cutouts=cutouts,
+        backgrounds=backgrounds,
     )
 
 

@@ -10,7 +10,7 @@ process. OpenCV, Pillow and NumPy release the interpreter's lock in the heavy st
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -265,62 +265,78 @@ AUGMENTATIONS: dict[str, type[Augmentation]] = {
     "photo": Photo,
     "mini": Mini,
 }
-COMPOSING = ("composites", "empties", "with_subject")  # arguments of every augmentation of masks
+# arguments of every augmentation of masks
+COMPOSING = (
+    *("composites", "empties", "with_subject"),
+    *("over_photos", "cutout_shares", "background_shares", "composer"),
+)
+EMPTY = 0.005  # share of a subject that is left in a window below which it counts as none
 
 
 class Maker:
     """What the feed calls: `make(example, rng, (height, width)) → Made`.
 
-    Of a share `composites` of the pictures, one or two cutouts are laid on a background instead of the example, and of a share
+    Of a share `composites` of the pictures, one to four cutouts are laid on a background instead of the example, and of a share
     `empties` a background is shown with nothing on it, and a truth of zeros, as far as the examples come with such. `with_subject`:
     beginnings of names of backgrounds that do show something like a subject: good to lay cutouts on, but no examples of nothing.
+    A share `over_photos` of both takes a part of the example, with little of its subject or none, as background. `cutout_shares` and
+    `background_shares`: how often those are drawn whose names begin in some way, {"emo_": 0.1}. `composer`: arguments of `paste.Composer`.
     """
 
     def __init__(
-        self,
-        augmentation: Augmentation,
-        examples: Examples,
-        pictures: Pictures,
-        *,
-        composites: float = 0.0,
-        empties: float = 0.0,
-        with_subject: Iterable[str] = (),
+        self, augmentation: Augmentation, examples: Examples, pictures: Pictures, **composing: Any
     ) -> None:
         self.augmentation, self.pictures = augmentation, pictures
-        self._cutouts, self._backgrounds = examples.cutouts, examples.backgrounds
-        busy = tuple(with_subject)
-        self._empty = [p for p in self._backgrounds if not (busy and p.name.startswith(busy))]
-        self._composites = composites if self._cutouts and self._backgrounds else 0.0
-        self._empties = empties if self._empty else 0.0
+        given = {"composites": 0.0, "empties": 0.0, "over_photos": 0.0, **composing}
+        self._composer = _composer(given.get("composer", {}))
+        shares = given.get("background_shares")
+        busy = tuple(given.get("with_subject", ()))
+        self._cutouts = paste.Drawn(examples.cutouts, given.get("cutout_shares"))
+        self._grounds = paste.Drawn(examples.backgrounds, shares)
+        plain = (p for p in examples.backgrounds if not (busy and p.name.startswith(busy)))
+        self._empty = paste.Drawn(plain, shares)
+        self._over = given["over_photos"]
+        self._composites = given["composites"] if self._cutouts and self._grounds else 0.0
+        self._empties = given["empties"] if self._empty else 0.0
 
     def __call__(self, example: Example, rng: Generator, size: Size) -> Made:
         """One picture, varied, at (height, width), or a crop of that."""
         kind = rng.random()
-        made = self.augmentation.made(size)
         if kind < self._empties:
-            path = self._empty[int(rng.integers(len(self._empty)))]
-            image = paste.ground(self._background(path, size), rng, made)
-            truth: Bytes = np.zeros(made, np.uint8)
-            return self._varied(path.stem, image, truth, rng, None)
+            name, image, truth = self._ground(example, rng, size, empty=True)
+            return self._varied(name, image, truth, rng, None)
         if kind < self._empties + self._composites:
-            back = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
-            ground = self._background(back, size)
-            names, image, truth = paste.composite(
-                ground, self._cutouts, lambda path: self._cutout(path, size), rng, made
+            back, *behind = self._ground(example, rng, size, empty=False)
+            names, image, truth = self._composer(
+                (behind[0], behind[1]), self._cutouts, lambda path: self._cutout(path, size), rng
             )
-            return self._varied(" + ".join((back.stem, *names)), image, truth, rng, None)
+            return self._varied(" + ".join((back, *names)), image, truth, rng, None)
         image, truth = self.pictures(example, self.augmentation.kept(size))
         image, truth = self.augmentation.framed(image, truth, rng, size)
         return self._varied(example.name, image, truth, rng, example.class_index)
+
+    def _ground(
+        self, example: Example, rng: Generator, size: Size, *, empty: bool
+    ) -> tuple[str, Bytes, Bytes]:
+        """A part of the example or of a background: its name, image, and truth, which is all zero where it must be `empty`."""
+        made = self.augmentation.made(size)
+        if self._over and rng.random() < self._over:
+            photo = self.pictures(example, self._large(size, 1.0))
+            image, truth = paste.clear(*photo, rng, made)
+            left = float(truth.mean()) / 255
+            if left < EMPTY:
+                return example.name, image, np.zeros_like(truth)
+            if not empty:
+                return example.name, image, truth
+        path = (self._empty if empty else self._grounds)(rng)
+        image = paste.ground(self.pictures.plain(path, self._large(size, 1.0)), rng, made)
+        return path.stem, image, np.zeros(made, np.uint8)
 
     def _varied(
         self, name: str, image: Bytes, truth: Bytes, rng: Generator, label: int | None
     ) -> Made:
         image, truth = self.augmentation.varied(image, truth, rng)
         return Made(name, image, truth, label)
-
-    def _background(self, path: Any, size: Size) -> Bytes:
-        return self.pictures.plain(path, self._large(size, 1.0))
 
     def _cutout(self, path: Any, size: Size) -> Pair:
         return self.pictures.cutout(path, self._large(size, 288 / 352))
@@ -332,6 +348,16 @@ class Maker:
         return Kept(longest=round(longest * part))
 
 
+def _composer(arguments: Mapping[str, float]) -> paste.Composer:
+    known = [field.name for field in fields(paste.Composer)]
+    for name, share in arguments.items():
+        if name not in known:
+            raise BadInput(f"composer has no argument {name!r}; it has: {', '.join(known)}.")
+        if not 0 <= share <= 1:
+            raise BadInput(f"composer's {name} is {share}, but must be from 0 to 1.")
+    return paste.Composer(**arguments)
+
+
 def get(
     name: str, examples: Examples, *, pictures: Pictures | None = None, **arguments: Any
 ) -> Maker:
@@ -341,7 +367,7 @@ def get(
         name: of `AUGMENTATIONS`.
         examples: the pictures of the training; their cutouts and backgrounds are composed.
         pictures: what decodes and keeps them; None: a quarter of the free memory is used.
-        arguments: of the augmentation, and `composites`, `empties`, `with_subject` of `Maker`.
+        arguments: of the augmentation, and of `Maker` (`composites`, `empties` …).
 
     Raises:
         BadInput: no such augmentation, or it has no such argument.

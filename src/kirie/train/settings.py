@@ -47,7 +47,11 @@ def with_settings(recipe: Recipe, settings: Iterable[str]) -> Recipe:
 def _put(values: dict[str, Any], recipe: Recipe, name: str, text: str) -> None:
     first, _, rest = name.partition(".")
     kinds = _kinds(Recipe)
-    if first not in kinds or first in ("name", "phases"):
+    if first == "phases":
+        raise BadInput(
+            "phases cannot be set from here: set size=SIDE, which gives the whole run one size."
+        )
+    if first not in kinds or first == "name":
         near = get_close_matches(first, kinds, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise BadInput(

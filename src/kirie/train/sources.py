@@ -125,6 +125,10 @@ def find(
         found.append(look(Path(path), task, part))
     rule = labels or Labels()
     files = [example for one in found for example in one.files]
+    if not files:
+        raise BadInput(
+            f"There are no photos with masks in {displayed(sets[0][0])}, only cutouts and backgrounds: name a folder of photos as well."
+        )
     if len(sets) > 1:
         files = [
             replace(example, name=f"{one.name}/{example.name}")
