@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..errors import BadCheckpoint, BadInput
 from . import _files
 from .build import construct
+from .layers import undrawn
 from .origin import Origin
 from .recognise import COUNTER, Match, misfit, recognise, settled, without_prefixes
 
@@ -69,7 +70,8 @@ def load(
     match = settled(match, options, tensors, path.name)
     if not match.exact:
         raise BadCheckpoint(misfit(match, tensors, path.name))
-    with torch.random.fork_rng(devices=[]):  # building draws random numbers, which are the caller's
+    # Every parameter comes from the file, so that none is drawn. What a network draws all the same is the caller's.
+    with torch.random.fork_rng(devices=[]), undrawn():
         net = construct(match.architecture, match.arguments)
     state = state_of(match.layout.join(tensors), match, net, notes, path.name)
     if left := [name for name in tensors if not match.layout.reads(name)]:
