@@ -20,8 +20,9 @@ check: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# A worker for each core, of one thread each: more threads than cores wait for each other.
 tests: $(VENV)/dev
-	$(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 # The figures of docs/measurements.md, as tables of ratios.
 bench: $(VENV)/dev

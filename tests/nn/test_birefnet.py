@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import golden
-from inspected import inspected
+from inspected import told
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -99,15 +99,22 @@ def expected(case):
     return sure, likely
 
 
-@pytest.fixture
-def loaded(request, tmp_path):
-    """(case, the network loaded from a file, the case's input)."""
+@pytest.fixture(scope="module")
+def file(request, tmp_path_factory):
+    """(case, the file that holds its weights), for every test of the case: they are millions of random numbers."""
     case = golden.load("birefnet", request.param)
+    path = written(tmp_path_factory.mktemp("published"), state(case), request.param)
+    yield case, path
+    path.unlink()
+
+
+@pytest.fixture
+def loaded(file):
+    """(case, the network loaded from a file, the case's input)."""
+    case, path = file
     sure, likely = expected(case)
     said = {name: value for name, value in likely.items() if value in ("add", "grid", 1, 2)}
-    path = written(tmp_path, state(case), request.param)
     net = nn.load(path, **said)
-    path.unlink()
     origin = net.origin
     assert origin.architecture == ("birefnet-2023" if "refine" in sure else "birefnet")
     assert (origin.family, origin.backbone) == ("birefnet", sure["backbone"])
@@ -126,7 +133,7 @@ def watch(module, name, seen, *, before=False):
     module.register_forward_hook(note)
 
 
-@pytest.mark.parametrize("loaded", NETWORKS, indirect=True)
+@pytest.mark.parametrize("file", NETWORKS, indirect=True)
 def test_logits_are_the_published_ones(loaded):
     case, net, image = loaded
     inside = {}
@@ -147,11 +154,11 @@ def test_logits_are_the_published_ones(loaded):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*NETWORKS, *TRAINING])
-def test_inspect_names_the_variant(name, tmp_path, capsys):
-    case = golden.load("birefnet", name)
+@pytest.mark.parametrize("file", [*NETWORKS, *TRAINING], indirect=True)
+def test_inspect_names_the_variant(file, capsys):
+    case, path = file
     sure, likely = expected(case)
-    facts = inspected(case, tmp_path, capsys)
+    facts = told(path, capsys)
     architecture = "birefnet-2023" if "refine" in sure else "birefnet"
     assert (facts["family"], facts["backbone"]) == ("birefnet", case.facts["config"]["bb"])
     assert facts["options"].items() >= {"architecture": architecture, **sure}.items()

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="needs the extra torch")
 from kirie import nn  # noqa: E402
 from kirie.errors import BadCheckpoint, BadInput  # noqa: E402
 from kirie.nn.backbones import BACKBONES, build_backbone  # noqa: E402
-from kirie.nn.birefnet_blocks import by_colour, by_grid  # noqa: E402
+from kirie.nn.birefnet_blocks import DeformableConvV4, by_colour, by_grid  # noqa: E402
 from kirie.nn.birefnet_decoder import laplacian  # noqa: E402
 from kirie.nn.birefnet_published import LAYOUTS  # noqa: E402
 from kirie.nn.recognise import misfit, recognise  # noqa: E402
@@ -217,6 +217,7 @@ def test_what_leaves_no_trace_is_assumed_and_said(tmp_path):
         {"inner": None, "norm": "none", "block": "residual", "attention": "aspp"},
         {"gates": False, "sides": False, "patches": "resized", "squeeze": "deformable-2023"},
         {"auxiliary_classes": 3, "deepest_patches": False},
+        {"attention": "deformable-v4"},
     ],
     ids=str,
 )
@@ -230,6 +231,20 @@ def test_one_training_step_with_options(options):
     every = [t for each in maps for t in (each if isinstance(each, tuple) else (each,))]
     sum(each.square().mean() for each in every).backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in net.parameters())
+
+
+def test_the_fourth_version_is_told_from_its_file(tmp_path):
+    own = {**SMALL, "attention": "deformable-v4", "squeeze": "deformable-v4", "squeezes": 1}
+    net = nn.build("birefnet", **own).eval()
+    torch.save(net.state_dict(), tmp_path / "v4.pth")
+    loaded = nn.load(tmp_path / "v4.pth")
+    x = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(loaded(x), net(x))
+    attends = [m for m in loaded.modules() if isinstance(m, DeformableConvV4)]
+    assert [m.kernel[0] for m in attends[:4]] == [1, 1, 3, 7]
+    groups = {m.modulator.out_channels // m.kernel[0] ** 2 for m in attends}
+    assert groups == {256 // 16, 64 // 16}  # of the squeeze, and inside the decoder's blocks
 
 
 @pytest.mark.parametrize(

@@ -75,13 +75,15 @@ def seen(net):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_published_names_are_a_bijection(name):
     with torch.device("meta"):
-        names = list(build(name).state_dict())
+        net = build(name)
+    names, parameters = list(net.state_dict()), [own for own, _ in net.named_parameters()]
     for layout in FAMILIES[ARCHITECTURES[name].family].published():
         theirs = [layout.published(ours) for ours in names]
         assert len(set(theirs)) == len(names)
         assert [layout.rename(each) for each in theirs] == names
         assert [layout.rename(each) for each in names] == names  # our own files pass through
         assert len(set(layout.keys.values())) == len(layout.keys)
+        assert all(map(layout.has, parameters))  # which `nn.load` therefore does not draw
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
 from kirie.nn import deform  # noqa: E402
-from kirie.nn.deform import Steps, deform_conv2d, sampled_conv2d  # noqa: E402
+from kirie.nn.deform import Steps, aggregate2d, deform_conv2d, sampled_conv2d  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -294,3 +294,57 @@ def test_the_compiled_operator_is_used_where_there_is_one(torchvision, monkeypat
     rough = ours([t.bfloat16() for t in arguments], steps, deform_conv2d)
     assert rough.dtype == torch.bfloat16
     assert torchvision == [torch.float32, torch.float32]
+
+
+# the fourth version's sums
+
+
+def summed(name, **how):
+    """Arguments of `aggregate2d`, and what `deform_conv2d` says with weights of one."""
+    (x, weight, offset, mask, _), steps = made(name, **how)
+    mask = 3 * mask - 2  # of any sign
+    kernel = tuple(weight.shape[2:])
+    ones = torch.ones(x.shape[1], 1, *kernel, dtype=x.dtype)
+    return x, offset, mask, {"kernel": kernel, "steps": steps}, ones
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_sums_are_a_convolution_of_ones(name):
+    x, offset, mask, how, ones = summed(name, dtype=torch.float64)
+    want = sampled_conv2d(x, ones, offset, mask, steps=how["steps"])
+    torch.testing.assert_close(aggregate2d(x, offset, mask, **how), want)
+
+
+def test_sums_and_their_gradients_by_rows(monkeypatch):
+    x, offset, mask, how, _ = summed("both", dtype=torch.float64, size=(6, 7))
+    whole = aggregate2d(x, offset, mask, **how)
+    monkeypatch.setattr(deform, "SAMPLES", 200)
+    torch.testing.assert_close(aggregate2d(x, offset, mask, **how), whole)
+    offset = offset.clamp(-4, 4) + 0.13  # away from whole positions, where bilinear has a kink
+    parts = [t.requires_grad_() for t in (x, offset, mask)]
+    assert torch.autograd.gradcheck(lambda *t: aggregate2d(*t, **how), parts)
+
+
+def test_sums_export_as_one_operator():
+    onnx = pytest.importorskip("onnx")
+    import onnxruntime
+
+    x, offset, mask, how, _ = summed("offset groups")
+
+    class Net(torch.nn.Module):
+        def forward(self, x, offset, mask):
+            return aggregate2d(x, offset, mask, **how)
+
+    with io.BytesIO() as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        names = ["x", "offset", "mask"]
+        torch.onnx.export(
+            Net(), (x, offset, mask), file, dynamo=False, opset_version=19, input_names=names
+        )
+        written = file.getvalue()
+    kinds = [node.op_type for node in onnx.load_from_string(written).graph.node]
+    assert kinds.count("DeformConv") == 1
+    session = onnxruntime.InferenceSession(written, providers=["CPUExecutionProvider"])
+    have = session.run(None, {"x": x.numpy(), "offset": offset.numpy(), "mask": mask.numpy()})
+    near(torch.from_numpy(have[0]), Net()(x, offset, mask))

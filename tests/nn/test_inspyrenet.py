@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 import golden
-from inspected import inspected
+from inspected import told
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
 from kirie import nn  # noqa: E402
 from kirie.errors import BadCheckpoint, BadInput  # noqa: E402
 from kirie.nn.attention import SICA, PAADecoder, PAAEncoder, SelfAttention  # noqa: E402
-from kirie.nn.backbones import BACKBONES, nearest, outline, with_stem  # noqa: E402
+from kirie.nn.backbones import BACKBONES, nearest, outline  # noqa: E402
 from kirie.nn.inspyrenet import KEYS, LAYOUTS  # noqa: E402
 from kirie.nn.layers import rename  # noqa: E402
 from kirie.nn.pyramid import ImagePyramid  # noqa: E402
@@ -63,15 +63,22 @@ def written(folder, tensors, name):
     return path
 
 
-@pytest.fixture
-def loaded(request, tmp_path):
-    """(case, the network loaded from a file)."""
+@pytest.fixture(scope="module")
+def file(request, tmp_path_factory):
+    """(case, the file that holds its weights), for every test of the case: they are millions of random numbers."""
     case = golden.load("inspyrenet", request.param)
+    path = written(tmp_path_factory.mktemp("published"), state(case), request.param)
+    yield case, path
+    path.unlink()
+
+
+@pytest.fixture
+def loaded(file):
+    """(case, the network loaded from a file, the case's input)."""
+    case, path = file
     config, facts = case.facts["config"], case.facts
-    path = written(tmp_path, state(case), request.param)
     size = tuple(config["base_size"])
     net = nn.load(path, base_size=None if size == (384, 384) else size)
-    path.unlink()
     origin, backbone = net.origin, BACKBONE_OF[facts["variant"]]
     assert (origin.family, origin.architecture) == ("inspyrenet", "inspyrenet")
     assert origin.backbone == backbone
@@ -88,18 +95,32 @@ def named(maps):
     )
 
 
-@pytest.mark.parametrize("loaded", NETWORKS, indirect=True)
+def forward(net, image):
+    """In one pass: the logits, all maps, and what goes on inside, by its published name."""
+    inside, seen, whole = {}, [], net.maps
+
+    def context(number):
+        def note(_module, inputs, output):
+            inside[f"probe_x{number}"], inside[f"probe_c{number}"] = inputs[0], output
+
+        return note
+
+    for number, part in enumerate(net.contexts, start=1):
+        part.register_forward_hook(context(number))
+    net.decoder.register_forward_hook(lambda _module, _inputs, out: inside.update(probe_f3=out[0]))
+    net.maps = lambda x: seen.append(whole(x)) or seen[-1]
+    with torch.inference_mode():
+        logits = net(image)
+    (maps,) = seen
+    return logits, maps, inside
+
+
+@pytest.mark.parametrize("file", NETWORKS, indirect=True)
 def test_maps_are_the_published_ones(loaded):
     case, net, image = loaded
-    with torch.inference_mode():
-        maps = net.maps(image)
-        assert torch.equal(net(image), maps.logits)
-        features = with_stem(net.backbone, image)
-        contexts = [part(x) for part, x in zip(net.contexts, features, strict=True)]
-        f3, _ = net.decoder(contexts[2:])
-    have = named(maps) | {"probe_f3": f3}
-    have |= {f"probe_x{n}": x for n, x in enumerate(features, start=1)}
-    have |= {f"probe_c{n}": x for n, x in enumerate(contexts, start=1)}
+    logits, maps, inside = forward(net, image)
+    assert torch.equal(logits, maps.logits)
+    have = named(maps) | inside
     subject = maps.logits.sigmoid()
     have["pred"] = (subject - subject.min()) / (subject.max() - subject.min())
     inner = ("probe_f2", "probe_f1")  # inside; what they lead to is compared
@@ -110,10 +131,10 @@ def test_maps_are_the_published_ones(loaded):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*NETWORKS, *TRAINING])
-def test_inspect_names_the_variant(name, tmp_path, capsys):
-    case = golden.load("inspyrenet", name)
-    facts = inspected(case, tmp_path, capsys)
+@pytest.mark.parametrize("file", [*NETWORKS, *TRAINING], indirect=True)
+def test_inspect_names_the_variant(file, capsys):
+    case, path = file
+    facts = told(path, capsys)
     backbone = BACKBONE_OF[case.facts["variant"]]
     assert (facts["family"], facts["backbone"]) == ("inspyrenet", backbone)
     depth = case.facts["config"]["depth"]

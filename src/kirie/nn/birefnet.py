@@ -92,9 +92,10 @@ class BiRefNet(nn.Module):
             those of the picture alone.
         context: how many of the three finer features join the deepest, 0 … 3; the deeper ones first.
         squeeze, squeezes: what then brings the deepest back to its channels, and how many of it: `basic` and `residual` are
-            blocks, `aspp`, `deformable` and `deformable-2023` are attentions alone.
+            blocks, `aspp`, `deformable`, `deformable-2023` and `deformable-v4` are attentions alone.
         block: of the decoder: `basic` or `residual`.
-        attention: inside the blocks: `deformable`, `aspp`, `none`, or `deformable-2023`, which has fewer branches.
+        attention: inside the blocks: `deformable`, `aspp`, `none`, `deformable-2023`, which has fewer branches, or
+            `deformable-v4`, kirie's own experiment: `DeformableConvV4` instead of the second version.
         inner: channels inside the blocks; None: a quarter of what comes in.
         patches: how the decoder sees the image: `split` into pieces that become channels, `resized`, or `none`.
         patch_order: of the pieces' channels: `colour`, or `grid`, as it was before November 2024.
@@ -121,7 +122,9 @@ class BiRefNet(nn.Module):
         squeeze: str = "basic",
         squeezes: int = 1,
         block: Literal["basic", "residual"] = "basic",
-        attention: Literal["deformable", "aspp", "none", "deformable-2023"] = "deformable",
+        attention: Literal[
+            "deformable", "aspp", "none", "deformable-2023", "deformable-v4"
+        ] = "deformable",
         inner: int | None = 64,
         patches: Literal["split", "resized", "none"] = "split",
         patch_order: Literal["colour", "grid"] = "colour",

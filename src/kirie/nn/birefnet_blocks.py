@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .deform import Steps, deform_conv2d
+from .deform import Steps, aggregate2d, deform_conv2d
 
 __all__ = [
     "ASPP",
@@ -103,6 +103,37 @@ class DeformableConv(nn.Module):
         return deform_conv2d(x, self.regular.weight, self.offset(x), share, steps=self.steps)
 
 
+class DeformableConvV4(nn.Module):
+    """The fourth version: groups of channels, each with its own taps, weighed without a softmax: (B, inputs, H, W) → (B, outputs, H, W).
+
+    Source: arXiv 2401.06197, section 3 and figure 2: one linear layer sees where to look and how strongly; channels are mixed only
+    before and after. No published BiRefNet has it. The weights of the taps begin at 1 / (h·w), where the third version's softmax begins.
+    """
+
+    opset = 19  # as `DeformableConv`
+    share = 16  # channels of a group
+
+    def __init__(self, inputs: int, outputs: int, *, kernel: int) -> None:
+        super().__init__()
+        around, taps = kernel // 2, kernel**2
+        self.kernel, self.steps = (kernel, kernel), Steps(padding=(around, around))
+        groups = max(n for n in range(1, max(1, inputs // self.share) + 1) if inputs % n == 0)
+        self.value = nn.Conv2d(inputs, inputs, 1)
+        self.offset = nn.Conv2d(inputs, 2 * groups * taps, 1)
+        self.modulator = nn.Conv2d(inputs, groups * taps, 1)
+        self.project = nn.Conv2d(inputs, outputs, 1, bias=False)
+        for layer, first in ((self.offset, 0.0), (self.modulator, 1 / taps)):
+            nn.init.zeros_(layer.weight)
+            nn.init.constant_(layer.bias, first)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Look where the offsets say."""
+        found = aggregate2d(
+            self.value(x), self.offset(x), self.modulator(x), kernel=self.kernel, steps=self.steps
+        )
+        return self.project(found)
+
+
 class Branch(nn.Module):
     """A convolution, handed in, norm and ReLU."""
 
@@ -160,11 +191,19 @@ class ASPP(_Pyramid):
 class ASPPDeformable(_Pyramid):
     """Branches of deformable convolutions with growing kernels; the first, without a number, is of one pixel."""
 
-    def __init__(self, inputs: int, outputs: int, *, norm: Norm, kernels: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        norm: Norm,
+        kernels: tuple[int, ...],
+        conv: type[DeformableConv | DeformableConvV4] = DeformableConv,
+    ) -> None:
         super().__init__(inputs, outputs, branches=1 + len(kernels), norm=norm)
-        self.first = Branch(DeformableConv(inputs, BRANCH, kernel=1), norm)
+        self.first = Branch(conv(inputs, BRANCH, kernel=1), norm)
         self.deformed = nn.ModuleList(
-            Branch(DeformableConv(inputs, BRANCH, kernel=kernel), norm) for kernel in kernels
+            Branch(conv(inputs, BRANCH, kernel=kernel), norm) for kernel in kernels
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -176,6 +215,7 @@ class ASPPDeformable(_Pyramid):
 ATTENTIONS: dict[str, Callable[..., nn.Module]] = {
     "deformable": partial(ASPPDeformable, kernels=(1, 3, 7)),
     "deformable-2023": partial(ASPPDeformable, kernels=(3,)),
+    "deformable-v4": partial(ASPPDeformable, kernels=(1, 3, 7), conv=DeformableConvV4),
     "aspp": ASPP,
     "none": nn.Identity,
 }

@@ -159,6 +159,8 @@ def _times(file: _File, backbone: str) -> int:
 
 def _attention(file: _File, start: str) -> str:
     """What stands there."""
+    if file.has(f"{start}.first.conv.value."):
+        return "deformable-v4"
     if file.has(f"{start}.deformed.", f"{start}.first.conv.regular."):
         first = file.size(f"{start}.deformed.0.conv.regular.weight", 3)
         several = first == 1 or file.has(f"{start}.deformed.2.")
@@ -195,6 +197,7 @@ def _squeeze(file: _File, channels: list[int]) -> dict[str, Any]:
     else:
         kind = _attention(file, "squeeze.0")
         weight = "conv.regular.weight" if kind.startswith("deformable") else "conv.weight"
+        weight = "conv.value.weight" if kind == "deformable-v4" else weight
         inputs = file.size(f"squeeze.0.first.{weight}", 1)
     contexts = {sum(channels[3 - n :]): n for n in range(4)}
     return {"squeeze": kind, "squeezes": count, "context": contexts.get(inputs or 0, 3)}

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..errors import BadCheckpoint, BadInput
 from . import _files
 from .build import construct
+from .layers import undrawn
 from .origin import Origin
 from .recognise import COUNTER, Match, misfit, recognise, settled, without_prefixes
 
@@ -69,8 +70,11 @@ def load(
     match = settled(match, options, tensors, path.name)
     if not match.exact:
         raise BadCheckpoint(misfit(match, tensors, path.name))
-    with torch.random.fork_rng(devices=[]):  # building draws random numbers, which are the caller's
-        net = construct(match.architecture, match.arguments)
+    with torch.random.fork_rng(devices=[]):  # random numbers are the caller's
+        with undrawn():  # what comes from the file need not be drawn first
+            net = construct(match.architecture, match.arguments)
+        if not {name for name, _ in net.named_parameters()} <= set(match.names.values()):
+            net = construct(match.architecture, match.arguments)  # something stays as built
     state = state_of(match.layout.join(tensors), match, net, notes, path.name)
     if left := [name for name in tensors if not match.layout.reads(name)]:
         notes.append(f"left out, since no network reads it: {', '.join(left)}")

@@ -1,6 +1,8 @@
 """Deformable convolution, second version: each tap of the kernel looks where the picture tells it to, and as strongly.
 
-Paper: Zhu, Hu, Lin, Dai: "Deformable ConvNets v2: More Deformable, Better Results", CVPR 2019; arXiv 1811.11168.
+Paper: Zhu, Hu, Lin, Dai: "Deformable ConvNets v2: More Deformable, Better Results", CVPR 2019; arXiv 1811.11168; and, for
+`aggregate2d`, Xiong et al.: "Efficient Deformable ConvNets: Rethinking Dynamic and Sparse Operator for Vision Applications", CVPR 2024;
+arXiv 2401.06197.
 Arguments and results are those of torchvision's `deform_conv2d` and of ONNX's `DeformConv`. torchvision's compiled operator
 is used where it is installed; else what stands here, which needs PyTorch alone; an export to ONNX writes one `DeformConv`.
 
@@ -24,7 +26,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .layers import tracing
 
-__all__ = ["Steps", "deform_conv2d", "sampled_conv2d"]
+__all__ = ["Steps", "aggregate2d", "deform_conv2d", "sampled_conv2d"]
 
 SAMPLES = 2**22  # numbers that are sampled at a time: 16 MiB
 BAGS = ("cpu", "cuda")  # devices that have `embedding_bag` with weights and their gradients
@@ -112,15 +114,7 @@ def sampled_conv2d(
     outputs, _, h, w = weight.shape
     _, _, down, across = offset.shape
     taps, groups = h * w, C // weight.shape[1]
-    G = offset.shape[1] // (2 * taps)
-    kind = torch.float64 if x.dtype == torch.float64 else torch.float32
-    # Zeros left, above, and twice right and below: a position at the last pixel, or just outside, has neighbours, too.
-    table = F.pad(x.to(kind), (1, 2, 1, 2)).reshape(B, G, C // G, H + 3, W + 3)
-    table = table.permute(0, 1, 3, 4, 2).reshape(-1, C // G)  # b g c y x -> (b g y x) c
-    # b (g t yx) i j -> b g i j t yx
-    offset = offset.to(kind).reshape(B, G, taps, 2, down, across).permute(0, 1, 4, 5, 2, 3)
-    if mask is not None:
-        mask = mask.to(kind).reshape(B, G, taps, down, across).permute(0, 1, 3, 4, 2)
+    table, offset, mask = _tabulated(x, offset, mask, taps)
     kernel = weight.reshape(outputs, -1, 1, taps)
 
     def rows(start: int, end: int, table: Tensor, offset: Tensor) -> Tensor:
@@ -133,9 +127,76 @@ def sampled_conv2d(
         # oneDNN's convolutions are twice as fast as MKL's products on some processors, and never slower.
         return F.conv2d(samples, kernel, bias, stride=(1, taps), groups=groups)
 
+    return _by_rows(rows, down, B * C * taps * across, table, offset)
+
+
+def aggregate2d(
+    x: Tensor, offset: Tensor, mask: Tensor, *, kernel: tuple[int, int], steps: Steps = PLAIN
+) -> Tensor:
+    """The fourth version's sums (its paper's equation 1): each group of channels is looked up at moved taps and added, nothing mixed.
+
+    `deform_conv2d` with as many groups as channels and weights of one.
+
+    Args:
+        x: (B, C, H, W).
+        offset: (B, 2·G·h·w, H', W'), as there.
+        mask: (B, G·h·w, H', W'), of any sign and size: the fourth version has no softmax.
+        kernel: (h, w).
+        steps: stride, padding and dilation.
+
+    Returns:
+        (B, C, H', W').
+    """
+    B, C, H, W = x.shape
+    if torch.onnx.is_in_onnx_export():
+        return deform_conv2d(x, x.new_ones(C, 1, *kernel), offset, mask, steps=steps)
+    _, _, down, across = offset.shape
+    taps = kernel[0] * kernel[1]
+    table, offset, shares = _tabulated(x, offset, mask, taps)
+    G = offset.shape[1]
+
+    def rows(start: int, end: int, table: Tensor, offset: Tensor) -> Tensor:
+        ys, xs = _positions(offset[:, :, start:end], start, kernel, steps)
+        share = None if shares is None else shares[:, :, start:end]
+        corners, weights = _corners(ys, xs, share, (H, W))
+        # The four pixels of all taps are one bag.
+        sums = _weighted(
+            table, corners.flatten(-2), weights.flatten(-2)
+        )  # (B, G, rows, across, C/G)
+        return sums.permute(0, 1, 4, 2, 3).reshape(B, C, end - start, across).to(x.dtype)
+
+    return _by_rows(rows, down, B * G * taps * across * 4 * 4, table, offset)
+
+
+def _tabulated(
+    x: Tensor, offset: Tensor, mask: Tensor | None, taps: int
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Pixels as rows (B·G·(H+3)·(W+3), C/G); offsets (B, G, H', W', taps, 2); masks (B, G, H', W', taps)."""
+    B, C, H, W = x.shape
+    _, _, down, across = offset.shape
+    G = offset.shape[1] // (2 * taps)
+    kind = torch.float64 if x.dtype == torch.float64 else torch.float32
+    # Zeros left, above, and twice right and below: a position at the last pixel, or just outside, has neighbours, too.
+    table = F.pad(x.to(kind), (1, 2, 1, 2)).reshape(B, G, C // G, H + 3, W + 3)
+    table = table.permute(0, 1, 3, 4, 2).reshape(-1, C // G)  # b g c y x -> (b g y x) c
+    # b (g t yx) i j -> b g i j t yx
+    offset = offset.to(kind).reshape(B, G, taps, 2, down, across).permute(0, 1, 4, 5, 2, 3)
+    if mask is not None:
+        mask = mask.to(kind).reshape(B, G, taps, down, across).permute(0, 1, 3, 4, 2)
+    return table, offset, mask
+
+
+def _by_rows(
+    rows: Callable[[int, int, Tensor, Tensor], Tensor],
+    down: int,
+    each: int,
+    table: Tensor,
+    offset: Tensor,
+) -> Tensor:
+    """Some rows of the output at a time, as many as `SAMPLES` numbers allow where one takes `each`."""
     if torch.compiler.is_compiling() or tracing():  # neither can have a loop whose length is open
         return rows(0, down, table, offset)
-    step = max(1, SAMPLES // (B * C * taps * across))
+    step = max(1, SAMPLES // each)
     cuts = [(start, min(start + step, down)) for start in range(0, down, step)]
     if (
         len(cuts) > 1 and torch.is_grad_enabled()
@@ -167,6 +228,13 @@ def _samples(
     table: Tensor, ys: Tensor, xs: Tensor, shares: Tensor | None, size: tuple[int, int]
 ) -> Tensor:
     """Bilinear samples of the maps in the table: (B, G, rows, across, taps, C/G)."""
+    return _weighted(table, *_corners(ys, xs, shares, size))
+
+
+def _corners(
+    ys: Tensor, xs: Tensor, shares: Tensor | None, size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """The table's rows of each sample's four pixels, and their weights: (B, G, rows, across, taps, 4) each."""
     B, G, *_ = ys.shape
     H, W = size
     # From a whole pixel outside on, all is zero; so it stays, and no index leaves the table. Not-a-number goes there, too.
@@ -177,19 +245,23 @@ def _samples(
     upper = 1 - lower
     if shares is not None:
         lower, upper = lower * shares, upper * shares
-    each = torch.arange(B * G, device=table.device).reshape(B, G, 1, 1, 1) * (H + 3)
+    each = torch.arange(B * G, device=ys.device).reshape(B, G, 1, 1, 1) * (H + 3)
     first = (each + top.int() + 1) * (W + 3) + left.int() + 1
     corners = torch.stack((first, first + 1, first + W + 3, first + W + 4), dim=-1)
     by = upper * (1 - right), upper * right, lower * (1 - right), lower * right
-    return _weighted(table, corners, torch.stack(by, dim=-1))
+    return corners, torch.stack(by, dim=-1)
 
 
 def _weighted(table: Tensor, indices: Tensor, weights: Tensor) -> Tensor:
-    """Sums of four rows of the table: (…, 4) indices and weights → (…, C)."""
+    """Sums of rows of the table: (…, rows) indices and weights → (…, C)."""
     if table.device.type not in BAGS:
         return torch.einsum("...fc,...f->...c", table[indices], weights)
+    count = indices.shape[-1]
     sums = F.embedding_bag(
-        indices.reshape(-1, 4), table, mode="sum", per_sample_weights=weights.reshape(-1, 4)
+        indices.reshape(-1, count),
+        table,
+        mode="sum",
+        per_sample_weights=weights.reshape(-1, count),
     )
     return sums.reshape(*indices.shape[:-1], table.shape[-1])
 

@@ -15,6 +15,7 @@ __all__ = [
     "ConvNormReLU",
     "DropPath",
     "Linear",
+    "Renaming",
     "cat_resized",
     "named_map",
     "outlined",
@@ -22,6 +23,7 @@ __all__ = [
     "rename",
     "resize_to",
     "tracing",
+    "undrawn",
 ]
 
 
@@ -72,7 +74,7 @@ class DropPath(nn.Dropout):
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leave tensors as they are where random numbers are asked for."""
+    """Give no random numbers where they are asked for: what is in memory, or zeros."""
 
     def __torch_function__(
         self, func: Any, _types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -81,15 +83,22 @@ class _Undrawn(TorchFunctionMode):
         if getattr(func, "__module__", "") == "torch.nn.init":
             return kwargs["tensor"] if "tensor" in kwargs else args[0]
         if func in (Tensor.normal_, Tensor.uniform_):
-            return args[0]
+            return args[0].zero_()  # truncated draws are repeated until all are within their limits
         return func(*args, **kwargs)
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Parameters of what is built inside hold anything at all, and are to be overwritten; buffers are as ever."""
+    with _Undrawn():
+        yield
 
 
 @contextmanager
 def outlined() -> Iterator[None]:
     """What is built inside has names and shapes, but no memory and no numbers."""
     # On the meta device PyTorch draws by a form of its own, and imports its compiler for that: a second and more.
-    with torch.device("meta"), _Undrawn():
+    with torch.device("meta"), undrawn():
         yield
 
 
@@ -117,22 +126,39 @@ def named_map(maps: Any, name: str) -> Tensor | None:
     return found if not index and isinstance(found, Tensor) else None
 
 
+class Renaming:
+    """A table of runs of dotted parts, ready for many names: from left to right, the longest run that it lists is replaced."""
+
+    def __init__(self, table: Mapping[str, str]) -> None:
+        self._table = dict(table)
+        lengths: dict[str, set[int]] = {}
+        for run in self._table:
+            lengths.setdefault(run.partition(".")[0], set()).add(run.count(".") + 1)
+        # By the first part, how long the runs are that begin with it: a network has thousands of names, and few of their
+        # parts begin any run.
+        self._lengths = {first: sorted(each, reverse=True) for first, each in lengths.items()}
+
+    def __call__(self, name: str) -> str:
+        """The name with its runs replaced."""
+        parts, out, at = name.split("."), [], 0
+        while at < len(parts):
+            for length in self._lengths.get(parts[at], ()):
+                run = ".".join(parts[at : at + length])
+                if run in self._table:
+                    out.append(self._table[run])
+                    at += length
+                    break
+            else:
+                out.append(parts[at])
+                at += 1
+        return ".".join(out)
+
+
 def rename(name: str, keys: Mapping[str, str]) -> str:
     """Our name of a published tensor: from left to right, the longest run of dotted parts that `keys` lists is replaced."""
-    return _replace(name, keys)
+    return Renaming(keys)(name)
 
 
 def published(name: str, keys: Mapping[str, str]) -> str:
     """The published name of one of our tensors: the inverse of `rename`."""
-    return _replace(name, {ours: theirs for theirs, ours in keys.items()})
-
-
-def _replace(name: str, table: Mapping[str, str]) -> str:
-    longest = 1 + max((key.count(".") for key in table), default=0)
-    parts, out = name.split("."), []
-    while parts:
-        runs = (".".join(parts[:length]) for length in range(min(longest, len(parts)), 0, -1))
-        run = next((run for run in runs if run in table), parts[0])
-        out.append(table.get(run, run))
-        del parts[: run.count(".") + 1]
-    return ".".join(out)
+    return Renaming({ours: theirs for theirs, ours in keys.items()})(name)

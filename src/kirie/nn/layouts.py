@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .layers import published, rename
+from .layers import Renaming
 
 __all__ = ["Layout"]
 
@@ -38,14 +38,21 @@ class Layout:
     absent: tuple[str, ...] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict)
     assumed: Mapping[str, Any] = field(default_factory=dict)
+    _ours: Renaming = field(init=False, repr=False, compare=False)
+    _theirs: Renaming = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_ours", Renaming(self.keys))
+        inverse = {ours: theirs for theirs, ours in self.keys.items()}
+        object.__setattr__(self, "_theirs", Renaming(inverse))
 
     def rename(self, name: str) -> str:
         """Our name of a published tensor."""
-        return rename(self.within + name, self.keys)
+        return self._ours(self.within + name)
 
     def published(self, name: str) -> str:
         """The published name of one of our tensors."""
-        return published(name, self.keys).removeprefix(self.within)
+        return self._theirs(name).removeprefix(self.within)
 
     def reads(self, name: str) -> bool:
         """Whether a forward pass reads the published tensor of that name."""
