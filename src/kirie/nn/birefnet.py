@@ -35,6 +35,8 @@ from .birefnet_refine import (
 
 __all__ = ["BiRefNet", "BiRefNetMaps"]
 
+Attention = Literal["deformable", "aspp", "none", "deformable-2023", "deformable-v4"]
+
 T = TypeVar("T")
 
 # --- encoder ---------------------------------------------------------------------------------------------------------
@@ -122,9 +124,7 @@ class BiRefNet(nn.Module):
         squeeze: str = "basic",
         squeezes: int = 1,
         block: Literal["basic", "residual"] = "basic",
-        attention: Literal[
-            "deformable", "aspp", "none", "deformable-2023", "deformable-v4"
-        ] = "deformable",
+        attention: Attention = "deformable",
         inner: int | None = 64,
         patches: Literal["split", "resized", "none"] = "split",
         patch_order: Literal["colour", "grid"] = "colour",
