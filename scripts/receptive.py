@@ -1,8 +1,9 @@
 """What a network's encoder really looks at: `python scripts/receptive.py OUT.png DATA NETWORK[=CHECKPOINT] …`.
 
 The effective receptive field of Luo et al. ("Understanding the Effective Receptive Field in Deep Convolutional Neural Networks",
-NeurIPS 2016, arXiv 1701.04128): for each stage of the encoder, how much the sum of its features at the middle changes with each
-input pixel: the gradient's absolute value, its mean over colours and pictures. SegFormer's figure 3 shows the same of its stages.
+NeurIPS 2016, arXiv 1701.04128): for each stage of the encoder, how much its features at the middle change with each input pixel: of their
+sum with random signs (the plain sum of what a LayerNorm gives is always zero) the gradient's absolute value, its mean over colours and
+pictures. SegFormer's figure 3 shows the same of its stages.
 DATA: a folder of photos, eight of which are used at 256×256. Without a checkpoint the weights are random. Writes one row a network and
 one column a stage, each field to its own maximum and brightened by a fourth root, and prints the side of the square around the middle
 that holds half of it, in pixels.
@@ -56,14 +57,16 @@ def fields(net: torch.nn.Module, x: Tensor) -> Iterator[NDArray[np.float64]]:
     hooks = [
         stage.register_forward_hook(lambda _m, _in, out: held.append(out)) for stage in stages(net)
     ]
+    draw = torch.Generator().manual_seed(0)
     sums = torch.zeros(len(hooks), SIDE, SIDE, dtype=torch.float64)
     for one in x:
         seen = one[None].clone().requires_grad_()
         held.clear()
         net(seen)
         for place, features in enumerate(held):
-            _, _, h, w = features.shape
-            middle = features[0, :, h // 2, w // 2].sum()
+            _, channels, h, w = features.shape
+            signs = torch.randint(0, 2, (channels,), generator=draw) * 2 - 1
+            middle = (features[0, :, h // 2, w // 2] * signs).sum()
             (gradient,) = torch.autograd.grad(middle, seen, retain_graph=True)
             sums[place] += gradient[0].abs().mean(0).double()
     for hook in hooks:

@@ -46,6 +46,12 @@ POINTS = {
     "linked, not unlinked": counted("kirie.batch.moving:os.link", 3, after=KILL),
     "copied, not unlinked": "def no(*a, **k): raise OSError(18, 'another disk')\nos.link = no\n"
     + counted("kirie.batch.moving._copy", 3, after=KILL),
+    "half copied, not moved": "def no(*a, **k): raise OSError(18, 'another disk')\nos.link = no\n"
+    + counted(
+        "kirie.batch.moving:shutil.copy2",
+        3,
+        before=f"open(arguments[1], 'wb').write(b'half'); {KILL}",
+    ),
     "the journal is being sorted": counted("kirie.batch.journal.write_atomic", 1, before=KILL),
     "everything is done": counted("kirie.batch.journal.write_atomic", 1, after=KILL),
 }

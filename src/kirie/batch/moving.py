@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,6 +48,7 @@ def move(source: Path, target: Path) -> None:
     """Move a file; `BadInput` where something is in the way, or it cannot be moved."""
     make_folder(target.parent)
     try:
+        _part(target).unlink(missing_ok=True)
         if _same(source, target):  # a run was killed in the middle of it
             source.unlink()
             return
@@ -74,11 +74,14 @@ def _same(source: Path, target: Path) -> bool:
         return False
 
 
+def _part(target: Path) -> Path:
+    """What a copy is called until it is whole: always the same, so that what a killed run left is found again."""
+    return target.with_name(f"{PREFIX}{digest(os.fsencode(target.name))[-16:]}{PART}")
+
+
 def _copy(source: Path, target: Path) -> None:
     """Copy whole, check, and only then give it its name."""
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=PREFIX, suffix=PART)
-    os.close(handle)
-    part = Path(temporary)
+    part = _part(target)
     try:
         shutil.copy2(source, part)
         if digest(part.read_bytes()) != digest(source.read_bytes()):
