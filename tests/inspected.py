@@ -3,6 +3,9 @@
 import json
 
 import numpy as np
+import pytest
+
+import golden
 
 
 def inspected(case, folder, capsys):
@@ -25,3 +28,16 @@ def told(path, capsys):
     facts = json.loads(capsys.readouterr().out)
     assert facts["file"] == str(path)
     return facts
+
+
+def filed(family, write):
+    """A fixture for all tests of a case: (case, the file that `write(folder, case)` made). Its weights are millions of random numbers."""
+
+    @pytest.fixture(scope="module")
+    def file(request, tmp_path_factory):
+        case = golden.load(family, request.param)
+        path = write(tmp_path_factory.mktemp("published"), case)
+        yield case, path
+        path.unlink()
+
+    return file

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import golden
-from inspected import told
+from inspected import filed, told
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -99,13 +99,7 @@ def expected(case):
     return sure, likely
 
 
-@pytest.fixture(scope="module")
-def file(request, tmp_path_factory):
-    """(case, the file that holds its weights), for every test of the case: they are millions of random numbers."""
-    case = golden.load("birefnet", request.param)
-    path = written(tmp_path_factory.mktemp("published"), state(case), request.param)
-    yield case, path
-    path.unlink()
+file = filed("birefnet", lambda folder, case: written(folder, state(case), case.name))
 
 
 @pytest.fixture

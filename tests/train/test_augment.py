@@ -131,7 +131,7 @@ def test_names_and_arguments_that_do_not_exist(found):
     with pytest.raises(BadInput, match="Did you mean 'birefnet'"):
         augment.get("birefnt", found)
     with pytest.raises(
-        BadInput, match=r"no argument 'crops'; it has: crop, flip, mirror, composites"
+        BadInput, match=r"no argument 'crops'; it has: crop, flip, mirror, background_shares"
     ):
         augment.get("published-sod", found, crops=1)
     labelled = sources.Examples(found.files, found.sets, "semantic")
@@ -417,11 +417,25 @@ def test_matching_moves_light_to_the_grounds_and_keeps_colours_below_alpha():
     assert not paste.matched((np.zeros_like(colours), nothing), behind, 1.0).any()
 
 
-def test_a_composers_faulty_arguments_are_named(found):
-    with pytest.raises(BadInput, match="no argument 'mor'; it has: more"):
-        augment.get("mini", found, composites=0.5, composer={"mor": 1})
-    with pytest.raises(BadInput, match="relit is 2, but must be from 0 to 1"):
-        augment.get("mini", found, composites=0.5, composer={"relit": 2})
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"composer": {"mor": 1}}, "no argument 'mor'; it has: more"),
+        ({"composer": {"relit": 2}}, "composer's relit is 2, but must be a number from 0 to 1"),
+        ({"composer": 3}, "composer is 3, but must be named shares"),
+        ({"composites": 1.5}, "composites is 1.5, but must be a number from 0 to 1"),
+        ({"composites": float("nan")}, "composites is nan"),
+        ({"composites": "many"}, "composites is 'many'"),
+        ({"composites": 0.7, "empties": 0.4}, "together they can be at most 1"),
+        ({"cutout_shares": (0.1,)}, "cutout_shares is"),
+        ({"cutout_shares": {"emo_": -0.1}}, "cutout_shares's emo_ is -0.1"),
+        ({"background_shares": {"a": 0.6, "b": 0.6}}, "at most 1 together"),
+        ({"with_subject": "petbg_"}, "must be a list of beginnings of names"),
+    ],
+)
+def test_faulty_arguments_of_composing_are_named(found, wrong, words):
+    with pytest.raises(BadInput, match=words):
+        augment.get("mini", found, **{"composites": 0.5, **wrong})
 
 
 def test_a_shadow_is_not_part_of_the_subject():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .. import image
 from ..errors import BadInput
 from ..reports.headlines import best, chosen, lower_is_better, title, written
-from .eval import say
+from ._eval_run import say
 
 if TYPE_CHECKING:
     from ._eval_run import Run

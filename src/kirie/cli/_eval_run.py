@@ -15,14 +15,13 @@ from ..errors import BadInput
 from ..metrics import Suite
 from ._fetching import fetching
 from ._running import counting_bar
-from .eval import say
 
 if TYPE_CHECKING:
     from ..cutter import Cutter
     from ..reports.thumbnails import Predict
     from ..segmenter import Segmenter
 
-__all__ = ["Run"]
+__all__ = ["Run", "say"]
 
 WORTH = 8  # pictures that make a further process worth its start
 
@@ -152,3 +151,9 @@ def _progress(given: argparse.Namespace, name: str, total: int) -> Iterator[Call
     with counting_bar() as bar:
         task = bar.add_task(name, total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+def say(given: argparse.Namespace, text: str) -> None:
+    """Tell the user something that is no result."""
+    if not given.quiet:
+        sys.stderr.write(f"{text}\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -172,9 +171,3 @@ def _named(folders: list[str], models: list[str]) -> list[tuple[str, str | None,
         if len(set(names)) == len(names):
             return [(name, *source) for name, source in zip(names, sources, strict=True)]
     raise BadInput("The same predictions are given twice.")
-
-
-def say(given: argparse.Namespace, text: str) -> None:
-    """Tell the user something that is no result."""
-    if not given.quiet:
-        sys.stderr.write(f"{text}\n")

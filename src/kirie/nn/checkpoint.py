@@ -70,11 +70,9 @@ def load(
     match = settled(match, options, tensors, path.name)
     if not match.exact:
         raise BadCheckpoint(misfit(match, tensors, path.name))
-    with torch.random.fork_rng(devices=[]):  # random numbers are the caller's
-        with undrawn():  # what comes from the file need not be drawn first
-            net = construct(match.architecture, match.arguments)
-        if not {name for name, _ in net.named_parameters()} <= set(match.names.values()):
-            net = construct(match.architecture, match.arguments)  # something stays as built
+    # Every parameter comes from the file, so that none is drawn. What a network draws all the same is the caller's.
+    with torch.random.fork_rng(devices=[]), undrawn():
+        net = construct(match.architecture, match.arguments)
     state = state_of(match.layout.join(tensors), match, net, notes, path.name)
     if left := [name for name in tensors if not match.layout.reads(name)]:
         notes.append(f"left out, since no network reads it: {', '.join(left)}")

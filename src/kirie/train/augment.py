@@ -10,7 +10,6 @@ process. OpenCV, Pillow and NumPy release the interpreter's lock in the heavy st
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -265,72 +264,62 @@ AUGMENTATIONS: dict[str, type[Augmentation]] = {
     "photo": Photo,
     "mini": Mini,
 }
-# arguments of every augmentation of masks
-COMPOSING = (
-    *("composites", "empties", "with_subject"),
-    *("over_photos", "cutout_shares", "background_shares", "composer"),
-)
 EMPTY = 0.005  # share of a subject that is left in a window below which it counts as none
 
 
 class Maker:
-    """What the feed calls: `make(example, rng, (height, width)) → Made`.
-
-    Of a share `composites` of the pictures, one to four cutouts are laid on a background instead of the example, and of a share
-    `empties` a background is shown with nothing on it, and a truth of zeros, as far as the examples come with such. `with_subject`:
-    beginnings of names of backgrounds that do show something like a subject: good to lay cutouts on, but no examples of nothing.
-    A share `over_photos` of both takes a part of the example, with little of its subject or none, as background. `cutout_shares` and
-    `background_shares`: how often those are drawn whose names begin in some way, {"emo_": 0.1}. `composer`: arguments of `paste.Composer`.
-    """
+    """What the feed calls: `make(example, rng, (height, width)) → Made`."""
 
     def __init__(
-        self, augmentation: Augmentation, examples: Examples, pictures: Pictures, **composing: Any
+        self,
+        augmentation: Augmentation,
+        examples: Examples,
+        pictures: Pictures,
+        composing: paste.Composing,
     ) -> None:
         self.augmentation, self.pictures = augmentation, pictures
-        given = {"composites": 0.0, "empties": 0.0, "over_photos": 0.0, **composing}
-        self._composer = _composer(given.get("composer", {}))
-        shares = given.get("background_shares")
-        busy = tuple(given.get("with_subject", ()))
-        self._cutouts = paste.Drawn(examples.cutouts, given.get("cutout_shares"))
-        self._grounds = paste.Drawn(examples.backgrounds, shares)
+        self._composer = paste.Composer(**composing.composer)
+        busy = tuple(composing.with_subject)
         plain = (p for p in examples.backgrounds if not (busy and p.name.startswith(busy)))
-        self._empty = paste.Drawn(plain, shares)
-        self._over = given["over_photos"]
-        self._composites = given["composites"] if self._cutouts and self._grounds else 0.0
-        self._empties = given["empties"] if self._empty else 0.0
+        self._cutouts = paste.Drawn(examples.cutouts, composing.cutout_shares)
+        self._grounds = paste.Drawn(examples.backgrounds, composing.background_shares)
+        self._empty = paste.Drawn(plain, composing.background_shares)
+        self._over = composing.over_photos
+        self._composites = composing.composites if self._cutouts and self._grounds else 0.0
+        self._empties = composing.empties if self._empty else 0.0
 
     def __call__(self, example: Example, rng: Generator, size: Size) -> Made:
         """One picture, varied, at (height, width), or a crop of that."""
         kind = rng.random()
         if kind < self._empties:
-            name, image, truth = self._ground(example, rng, size, empty=True)
+            name, (image, truth) = self._ground(example, rng, size, empty=True)
             return self._varied(name, image, truth, rng, None)
         if kind < self._empties + self._composites:
-            back, *behind = self._ground(example, rng, size, empty=False)
+            name, behind = self._ground(example, rng, size, empty=False)
             names, image, truth = self._composer(
-                (behind[0], behind[1]), self._cutouts, lambda path: self._cutout(path, size), rng
+                behind, self._cutouts, lambda path: self._cutout(path, size), rng
             )
-            return self._varied(" + ".join((back, *names)), image, truth, rng, None)
+            return self._varied(" + ".join((name, *names)), image, truth, rng, None)
         image, truth = self.pictures(example, self.augmentation.kept(size))
         image, truth = self.augmentation.framed(image, truth, rng, size)
         return self._varied(example.name, image, truth, rng, example.class_index)
 
     def _ground(
         self, example: Example, rng: Generator, size: Size, *, empty: bool
-    ) -> tuple[str, Bytes, Bytes]:
-        """A part of the example or of a background: its name, image, and truth, which is all zero where it must be `empty`."""
+    ) -> tuple[str, Pair]:
+        """A part of the example or of a background: its name, and image and truth, which is all zero where it must be `empty`."""
         made = self.augmentation.made(size)
         if self._over and rng.random() < self._over:
             photo = self.pictures(example, self._large(size, 1.0))
             image, truth = paste.clear(*photo, rng, made)
             left = float(truth.mean()) / 255
             if left < EMPTY:
-                return example.name, image, np.zeros_like(truth)
+                return example.name, (image, np.zeros_like(truth))
             if not empty:
-                return example.name, image, truth
+                return example.name, (image, truth)
         path = (self._empty if empty else self._grounds)(rng)
         image = paste.ground(self.pictures.plain(path, self._large(size, 1.0)), rng, made)
-        return path.stem, image, np.zeros(made, np.uint8)
+        return path.stem, (image, np.zeros(made, np.uint8))
 
     def _varied(
         self, name: str, image: Bytes, truth: Bytes, rng: Generator, label: int | None
@@ -348,16 +337,6 @@ class Maker:
         return Kept(longest=round(longest * part))
 
 
-def _composer(arguments: Mapping[str, float]) -> paste.Composer:
-    known = [field.name for field in fields(paste.Composer)]
-    for name, share in arguments.items():
-        if name not in known:
-            raise BadInput(f"composer has no argument {name!r}; it has: {', '.join(known)}.")
-        if not 0 <= share <= 1:
-            raise BadInput(f"composer's {name} is {share}, but must be from 0 to 1.")
-    return paste.Composer(**arguments)
-
-
 def get(
     name: str, examples: Examples, *, pictures: Pictures | None = None, **arguments: Any
 ) -> Maker:
@@ -367,7 +346,7 @@ def get(
         name: of `AUGMENTATIONS`.
         examples: the pictures of the training; their cutouts and backgrounds are composed.
         pictures: what decodes and keeps them; None: a quarter of the free memory is used.
-        arguments: of the augmentation, and of `Maker` (`composites`, `empties` …).
+        arguments: of the augmentation, and of `paste.Composing`.
 
     Raises:
         BadInput: no such augmentation, or it has no such argument.
@@ -379,16 +358,16 @@ def get(
             f"There is no augmentation {name!r}.{hint} There are: {', '.join(AUGMENTATIONS)}."
         )
     kind = AUGMENTATIONS[name]
-    own = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    masks = examples.task != "semantic"
-    unknown = sorted(arguments.keys() - own - set(COMPOSING if masks else ()))
+    own = {each.name for each in fields(kind)}  # type: ignore[arg-type]
+    more = {each.name for each in fields(paste.Composing)} if examples.task != "semantic" else set()
+    unknown = sorted(arguments.keys() - own - more)
     if unknown:
-        known = ", ".join((*sorted(own), *(COMPOSING if masks else ())))
+        known = ", ".join((*sorted(own), *sorted(more)))
         raise BadInput(
             f"The augmentation {name!r} of the task {examples.task!r} has no argument {unknown[0]!r}; it has: {known}."
         )
     augmentation = kind(**{key: value for key, value in arguments.items() if key in own})
     if pictures is None:
         pictures = Pictures(examples.task, examples.labels, examples.classes)
-    composing = {key: value for key, value in arguments.items() if key in COMPOSING}
-    return Maker(augmentation, examples, pictures, **composing)
+    composing = paste.Composing(**{key: value for key, value in arguments.items() if key in more})
+    return Maker(augmentation, examples, pictures, composing)

@@ -7,7 +7,7 @@ the mark of a composite instead of looking at the picture is varied: sharp edges
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,59 @@ from numpy.typing import NDArray
 from ..errors import BadInput
 from .geometry import Bytes, Pair, Size, fit, window
 
-__all__ = ["Composer", "Drawn", "clear", "ground", "lay"]
+__all__ = ["Composer", "Composing", "Drawn", "clear", "ground", "lay"]
 
 TRIES = 4  # windows of a photograph that are looked at for one with little of its subject
 LARGEST = (1.0, 0.75, 0.6, 0.5)  # of one, two, three and four subjects in a picture
 FIRM = 8.0  # added to means: keeps the ratio of two dark ones finite
+
+
+@dataclass(frozen=True, slots=True)
+class Composing:
+    """What every augmentation of masks takes as well.
+
+    Of a share `composites` of the pictures, one to four cutouts are laid on a background instead of the example, and of a share
+    `empties` a background is shown with nothing on it, and a truth of zeros, as far as the examples come with such. `with_subject`:
+    beginnings of names of backgrounds that do show something like a subject: good to lay cutouts on, but no examples of nothing.
+    A share `over_photos` of both takes a part of the example, with little of its subject or none, as background. `cutout_shares` and
+    `background_shares`: how often those are drawn whose names begin in some way, {"emo_": 0.1}. `composer`: arguments of `Composer`.
+    """
+
+    composites: float = 0.0
+    empties: float = 0.0
+    over_photos: float = 0.0
+    with_subject: tuple[str, ...] = ()
+    cutout_shares: Mapping[str, float] = field(default_factory=dict)
+    background_shares: Mapping[str, float] = field(default_factory=dict)
+    composer: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("composites", "empties", "over_photos"):
+            _check_share(name, getattr(self, name))
+        if self.composites + self.empties > 1:
+            raise BadInput(
+                f"composites is {self.composites} and empties {self.empties}: together they can be at most 1."
+            )
+        if isinstance(self.with_subject, str):
+            raise BadInput(
+                f"with_subject is {self.with_subject!r}, but must be a list of beginnings of names."
+            )
+        known = [each.name for each in fields(Composer)]
+        for name in ("cutout_shares", "background_shares", "composer"):
+            shares = getattr(self, name)
+            if not isinstance(shares, Mapping):
+                raise BadInput(
+                    f'{name} is {shares!r}, but must be named shares such as {{"emo_": 0.1}}.'
+                )
+            for key, share in shares.items():
+                if name == "composer" and key not in known:
+                    raise BadInput(f"composer has no argument {key!r}; it has: {', '.join(known)}.")
+                _check_share(f"{name}'s {key}", share)
+
+
+def _check_share(name: str, share: Any) -> None:
+    if not isinstance(share, (int, float)) or isinstance(share, bool) or not 0 <= share <= 1:
+        raise BadInput(f"{name} is {share!r}, but must be a number from 0 to 1.")
 
 
 class Drawn:
@@ -33,7 +81,7 @@ class Drawn:
         """Sort the files.
 
         Raises:
-            BadInput: the shares are not in 0…1, or more than 1 together.
+            BadInput: the shares are more than 1 together.
         """
         shares = dict(shares or {})
         if any(not 0 <= share <= 1 for share in shares.values()) or sum(shares.values()) > 1 + 1e-9:

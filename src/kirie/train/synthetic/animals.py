@@ -7,7 +7,7 @@ from numpy.random import Generator
 
 from ..geometry import Pair
 from . import palettes
-from .bodies import Body, coat, draw
+from .bodies import Body, coat, draw, patterned
 from .noise import Array
 
 __all__ = ["beast", "lizard", "snake", "tortoise"]
@@ -179,10 +179,7 @@ def snake(rng: Generator, side: int) -> Pair:
     body.chain(path, thick * np.interp(t, (0, 0.3, 0.9, 0.96, 1), (0.15, 1, 0.9, 1.3, 0.7)))
     colour = palettes.leafy(rng) if rng.random() < 0.4 else None
     look = coat(rng, 4, colour)
-    look.pattern, look.gloss = (
-        str(rng.choice(("scales", "spots", "stripes", "patches"))),
-        rng.uniform(0, 0.4),
-    )
+    patterned(rng, look, ("scales", "spots", "stripes", "patches"), 0.4)
     return draw(rng, body, look, side, (0, 360), pitch=(15, 75))
 
 
@@ -238,10 +235,7 @@ def lizard(rng: Generator, side: int) -> Pair:
         )
         body.chain(path, thick * (0.75 * (1 - t) + 0.08))
     look = coat(rng, 4, palettes.leafy(rng) if rng.random() < 0.5 else None)
-    look.pattern, look.gloss = (
-        str(rng.choice(("scales", "spots", "mottled", "stripes"))),
-        rng.uniform(0, 0.4),
-    )
+    patterned(rng, look, ("scales", "spots", "mottled", "stripes"), 0.4)
     return draw(rng, body, look, side, (0, 360), pitch=(10, 80))
 
 
@@ -264,6 +258,6 @@ def tortoise(rng: Generator, side: int) -> Pair:
             body.limb((x, 0, z * 0.16), foot, (0.09, 0.06), FACE)
     body.limb((-0.2 - high, 0, 0), (-0.3 - high, -0.05, 0), (0.05, 0.015), FACE)
     look = coat(rng, 4, palettes.leafy(rng) if rng.random() < 0.4 else None)
-    look.pattern, look.gloss = str(rng.choice(("scales", "spots", "mottled"))), rng.uniform(0, 0.3)
+    patterned(rng, look, ("scales", "spots", "mottled"), 0.3)
     look.scale = rng.uniform(0.1, 0.6)
     return draw(rng, body, look, side, (-80, 80), pitch=(0, 50))

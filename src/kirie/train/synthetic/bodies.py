@@ -18,7 +18,7 @@ from .meshes import rotation
 from .noise import Array, cells, fractal
 from .render import FINER, Light, developed, finished
 
-__all__ = ["Body", "Coat", "draw"]
+__all__ = ["Body", "Coat", "coat", "draw", "patterned"]
 
 Point = Any  # three numbers: a tuple or an array
 
@@ -251,3 +251,8 @@ def coat(rng: Generator, parts: int, colour: Array | None = None) -> Coat:
     pattern = str(rng.choice(patterns))
     belly, scale = rng.uniform(0, 0.7), rng.uniform(0.6, 1.5)
     return Coat(np.stack((base, second, dark, pale, *more)), mark, pattern, belly, scale=scale)
+
+
+def patterned(rng: Generator, look: Coat, patterns: tuple[str, ...], gloss: float) -> None:
+    """Give a coat one of some patterns instead of its own, and a gloss of up to `gloss`."""
+    look.pattern, look.gloss = str(rng.choice(patterns)), rng.uniform(0, gloss)

@@ -7,7 +7,7 @@ from numpy.random import Generator
 
 from ..geometry import Pair
 from . import palettes
-from .bodies import Body, coat, draw
+from .bodies import Body, coat, draw, patterned
 from .noise import Array
 
 __all__ = ["butterfly", "insect", "jellyfish", "spider", "starfish"]
@@ -70,10 +70,7 @@ def insect(rng: Generator, side: int) -> Pair:
                 lower = t * long * aim - np.sin(np.pi * t**0.7) * wide * 0.6 * across
                 body.flap(np.concatenate((upper, lower[::-1])) + (0.05, waist, z * 0.02), MORE)
     look = coat(rng, 6, palettes.bright(rng) if rng.random() < 0.4 else None)
-    look.pattern, look.gloss = (
-        str(rng.choice(("stripes", "spots", "plain", "scales"))),
-        rng.uniform(0, 0.6),
-    )
+    patterned(rng, look, ("stripes", "spots", "plain", "scales"), 0.6)
     look.colours[MORE] = palettes.hsv(rng.random(), rng.uniform(0, 0.2), rng.uniform(0.6, 0.95))
     return draw(rng, body, look, side, (0, 360), pitch=(5, 75))
 
