@@ -3,10 +3,13 @@
     python benches/levels.py --data FOLDER [--data MORE] [--model kirie-mini] [--made 200]
 
 Looked at are the tenth of training that is held out and composites of held-out cutouts on held-out backgrounds (`--made` of
-them): pictures that are neither trained on nor the evaluation's. Two results, to be written into the card's read-out:
+them): pictures that are neither trained on nor the evaluation's. Three results, to be written into the card's read-out:
 
 Levels: the network is unsure along edges and leaves a haze elsewhere, and levels take the haze off. Printed for each pair: the
-measures on photos and on composites, and in how many pictures of nothing, held-out backgrounds, nothing is found.
+measures on photos and on composites.
+
+Presence: what it finds where nothing is is small and unlikely. Printed for each least mean probability: how many photos and composites
+are then taken for empty, and how many pictures of nothing (held-out backgrounds).
 
 Calibration: the IoU that answers of each decidedness had, with the card's own levels: the mean of the pictures beside it
 (a Gaussian of BESIDE around it), made to rise. It turns `confidence` into the IoU that is to be expected.
@@ -19,14 +22,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import kirie
 from kirie import CutOptions, metrics, refine
-from kirie.cutout import LEAST_COVERAGE, OPAQUE
+from kirie.cutout import OPAQUE
 from kirie.train import augment, reading, sources
 from kirie.train.recipes.mini import MINI
 
@@ -42,6 +44,8 @@ LEVELS = (
 )
 CHOSEN = ("Sm", "wFm", "MAE", "iou")
 NAMES = {"S": "Sm", "wF": "wFm", "MAE": "MAE", "IoU": "iou_bin"}
+KINDS = ("photos", "composites", "nothing")
+PRESENCES = (0.0, 0.6, 0.65, 0.7, 0.75, 0.8)
 SIDE = 384  # of composites
 STEPS = 21  # places of the calibration
 BESIDE = 0.03
@@ -113,51 +117,38 @@ def main() -> None:
         raise SystemExit(
             "Give --data, or set KIRIE_DATA: the folder that holds train/, cutouts/ and backgrounds/."
         )
-    suites = {
-        (kind, pair): metrics.suite(CHOSEN) for kind in ("photos", "composites") for pair in LEVELS
-    }
-    empty = dict.fromkeys(LEVELS, 0)
-    lost = dict.fromkeys(LEVELS, 0)
+    suites = {(kind, pair): metrics.suite(CHOSEN) for kind in KINDS[:2] for pair in LEVELS}
+    likely: dict[str, list[float]] = {kind: [] for kind in KINDS}
     worth: list[tuple[float, float]] = []
     with kirie.load(given.model) as cutter:
         own = cutter.card.readout.levels
         cutter.card = replace(
-            cutter.card, readout=replace(cutter.card.readout, levels=(0.0, 1.0), calibration=())
+            cutter.card, readout=replace(cutter.card.readout, levels=(0.0, 1.0)).unmeasured()
         )
         for kind, image, truth in pictures(data, given.made):
             alpha = cutter.cut(image, CutOptions(as_="mask")).alpha
+            likely[kind].append(
+                float(alpha[alpha >= OPAQUE].mean()) if alpha.max() >= OPAQUE else 0
+            )
+            if kind == "nothing":
+                continue
             for pair in LEVELS:
-                mask = read(alpha, pair)
-                none = float((mask >= OPAQUE).mean()) < LEAST_COVERAGE
-                if kind == "nothing":
-                    empty[pair] += none
-                    continue
-                lost[pair] += none
-                suite = suites[kind, pair]
-                record: Any = suite.measure(
-                    metrics.pair((mask * 255 + 0.5).astype(np.uint8), truth)
-                )
-                suite.add(record)
-            if kind != "nothing":
-                worth.append(
-                    (refine.confidence(read(alpha, own)), overlap(read(alpha, own), truth))
-                )
-    print(
-        f"{'levels':>12}"
-        + "".join(f"{kind[:5] + ' ' + n:>10}" for kind in ("photos", "composites") for n in NAMES)
-        + "     empty   lost"
-    )
+                mask = (read(alpha, pair) * 255 + 0.5).astype(np.uint8)
+                suites[kind, pair].add(suites[kind, pair].measure(metrics.pair(mask, truth)))
+            decided = read(alpha, own)
+            worth.append((refine.confidence(decided), overlap(decided, truth)))
+    print(f"{'levels':>12}" + "".join(f"{f'{kind}, {n}':>16}" for kind in KINDS[:2] for n in NAMES))
     for pair in LEVELS:
-        line = f"{pair!s:>12}"
-        for kind in ("photos", "composites"):
-            found = suites[kind, pair].compute()
-            line += "".join(f"{float(found[key]):10.4f}" for key in NAMES.values())
-        print(f"{line} {empty[pair]:5}/{given.made} {lost[pair]:6}")
+        found = [suites[kind, pair].compute() for kind in KINDS[:2]]
+        values = [float(one[key]) for one in found for key in NAMES.values()]
+        print(f"{pair!s:>12}" + "".join(f"{value:16.4f}" for value in values))
+    print(f"{'presence':>12}" + "".join(f"{f'empty {kind}':>22}" for kind in KINDS))
+    for least in PRESENCES:
+        none = [f"{sum(n == 0 or n < least for n in likely[k])} of {len(likely[k])}" for k in KINDS]
+        print(f"{least:12}" + "".join(f"{count:>22}" for count in none))
     sure, right = np.array(worth).T
-    print(
-        f"decidedness with the card's levels {own}: "
-        + ", ".join(f"{q:.3f}" for q in np.quantile(sure, (0, 0.1, 0.5, 0.9, 1)))
-    )
+    spread = ", ".join(f"{q:.3f}" for q in np.quantile(sure, (0, 0.1, 0.5, 0.9, 1)))
+    print(f"decidedness with the card's levels {own}, least to most: {spread}")
     print("calibration =", tuple(calibration(sure, right)))
 
 

@@ -23,7 +23,7 @@ from kirie import image
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 NOTHING = ROOT / "benches" / "nothing"
-ACROSS, WIDE, LABEL = 4, 150, 14
+ACROSS, WIDE, TALL, LABEL = 4, 150, 120, 14
 # photo → what a window shows, and the window: left, top, right, bottom in shares of the photo
 WINDOWS: dict[str, dict[str, tuple[float, float, float, float]]] = {
     "astronaut": {
@@ -51,10 +51,11 @@ def checkerboard(size: tuple[int, int], square: int = 12) -> np.ndarray:
     return np.where(((ys + xs) % 2)[..., None], 255, 214).astype(np.uint8).repeat(3, axis=2)
 
 
-def shown(cutout: kirie.Cutout, width: int) -> list[Image.Image]:
-    """The picture, its mask and its cutout, each `width` wide."""
+def shown(cutout: kirie.Cutout, width: int, tallest: int) -> list[Image.Image]:
+    """The picture, its mask and its cutout, each `width` wide, or less where it would be taller than `tallest`."""
     height, full = cutout.size
-    size = (width, round(width * height / full))
+    scale = min(width / full, tallest / height)
+    size = (round(full * scale), round(height * scale))
     picture = Image.fromarray(cutout.picture.rgb).resize(size, Image.Resampling.LANCZOS)
     mask = Image.fromarray((cutout.alpha * 255).round().astype(np.uint8)).resize(size)
     cut = cutout.on(checkerboard(cutout.size, square=max(8, full // 40))).convert("RGB")
@@ -78,7 +79,7 @@ def sheet(rows: list[tuple[str, list[Image.Image]]], across: int) -> Image.Image
     """Views in rows, `across` pictures side by side, each with its name above."""
     lines = [rows[i : i + across] for i in range(0, len(rows), across)]
     tall = [LABEL + 2 + max(view.height for _, views in line for view in views) for line in lines]
-    wide = sum(view.width for view in rows[0][1]) + 12
+    wide = len(rows[0][1]) * WIDE + 12
     made = Image.new("RGB", (across * wide, sum(tall)), "white")
     draw = ImageDraw.Draw(made)
     top = 0
@@ -103,7 +104,7 @@ def scored(data: Path) -> list[tuple[str, list[Image.Image]]]:
                 truth = opened.convert("L")
             true, ours = np.asarray(truth) > 127, cutout.alpha >= 0.5
             iou = float((true & ours).sum() / max(1, (true | ours).sum()))
-            picture, *rest = shown(cutout, WIDE)
+            picture, *rest = shown(cutout, WIDE, TALL)
             views = [picture, truth.resize(picture.size).convert("RGB"), *rest]
             found.append((iou, f"{iou:.2f}, sure {cutout.confidence:.2f}: {path.stem}", views))
     found.sort(key=lambda one: one[0])
@@ -125,7 +126,7 @@ def main() -> None:
         parser.error("name the folder of demo photos")
     IMAGES.mkdir(parents=True, exist_ok=True)
     with kirie.load() as cutter:
-        picture, _, cut = shown(cutter.cut(ROOT / "examples" / "kitten.jpg"), 480)
+        picture, _, cut = shown(cutter.cut(ROOT / "examples" / "kitten.jpg"), 480, 480)
         pair = Image.new("RGB", (960, picture.height))
         pair.paste(picture)
         pair.paste(cut, (480, 0))
@@ -133,7 +134,7 @@ def main() -> None:
         rows = []
         for name, rgb in forty(given.photos):
             cutout = cutter.cut(rgb)
-            rows.append((name + (" (empty)" if cutout.empty else ""), shown(cutout, WIDE)))
+            rows.append((name + (" (empty)" if cutout.empty else ""), shown(cutout, WIDE, TALL)))
     made = sheet(rows, ACROSS)
     made.save(IMAGES / "contact-sheet.jpg", quality=80, optimize=True)
 

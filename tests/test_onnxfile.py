@@ -31,7 +31,7 @@ def refused(path, *words):
 
 def test_the_embedded_model_as_the_onnx_package_reads_it():
     facts, want = onnxfile.read(MINI), onnx.load(MINI)
-    assert facts.inputs == [onnxfile.Port("image", "float32", ("N", 3, 256, 256))]
+    assert facts.inputs == [onnxfile.Port("image", "float32", ("N", 3, 288, 288))]
     assert [port.name for port in facts.outputs] == [one.name for one in want.graph.output]
     assert sum(facts.operators.values()) == len(want.graph.node)
     assert set(facts.operators) == {node.op_type for node in want.graph.node}

@@ -3,7 +3,7 @@ import pytest
 
 from kirie.errors import BadCheckpoint, BadInput
 from kirie.prepare import Geometry
-from kirie.readout import alpha, calibrated
+from kirie.readout import absence, alpha, calibrated
 from kirie.spec import ReadOut
 
 GEOMETRY = Geometry(picture=(30, 50), network=(8, 8))
@@ -122,3 +122,22 @@ def test_what_is_no_probability_is_not_clipped_into_one(value):
 def test_maps_that_the_card_does_not_read(count, readout, wanted):
     with pytest.raises(BadCheckpoint, match=f"gives {count} maps? .* reads {wanted}:"):
         alpha(np.zeros((count, 8, 8), np.float32), readout, GEOMETRY)
+
+
+def test_an_unlikely_subject_is_none():
+    card = ReadOut(activation="none", presence=0.7)
+    geometry = Geometry(picture=(4, 4), network=(4, 4))
+    raw = np.full((1, 4, 4), 0.1, np.float32)
+    raw[0, 1:3, 1:3] = 0.65
+    assert not alpha(raw, card, geometry).any()
+    raw[0, 1, 1:3] = 0.9  # a mean of 0.775
+    assert alpha(raw, card, geometry).max() == np.float32(0.9)
+    assert absence(raw, card) == 0
+    assert absence(raw * 0.1, card) == pytest.approx(1 - 2 * 0.09)
+    assert alpha(raw * 0.5, card.unmeasured(), geometry).any()
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, "0.5", None])
+def test_presence_is_a_probability(wrong):
+    with pytest.raises(BadInput, match="presence"):
+        ReadOut(presence=wrong)

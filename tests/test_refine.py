@@ -107,10 +107,9 @@ def test_what_is_filled_or_added_shows_the_picture(cutter, scene):
 @pytest.mark.parametrize("options", [{"feather": 24}, {"shift": -4}, {"shift": -4, "feather": 12}])
 def test_a_faded_edge_has_no_dark_fringe(cutter, options):
     """Laid on white, no pixel is darker than the subject's own colour by more than rounding."""
-    ys, xs = np.mgrid[0:256, 0:256]
-    pixels = np.full(
-        (256, 256, 3), (15, 40, 25), np.uint8
-    )  # of the network's size: its edge is the picture's
+    size = zoo.get("kirie-mini").preparation.size  # of the network: its edge is the picture's
+    ys, xs = np.mgrid[0 : size[0], 0 : size[1]]
+    pixels = np.full((*size, 3), (15, 40, 25), np.uint8)
     pixels[np.hypot(ys - 120, xs - 100) < 60] = (240, 235, 230)
     shown = np.asarray(cutter.cut(pixels, **options).on("white"))
     assert shown.min() >= 228

@@ -42,7 +42,7 @@ class Cutout:
         subject: the same before `invert` and the picture's own alpha; coverage, box and the like are of it.
         colours: (H, W, 3) at the picture's depth and in its profile: the subject's own colours.
         confidence: 0…1: the IoU that is to be expected of such an answer, where the model's card knows it; otherwise how
-            decided the answer is (see `refine.confidence`).
+            decided the answer is (see `refine.confidence`); of an answer of nothing how unlikely every pixel is (`readout.absence`).
         options, card, engine, device, precision: how it was made; a preset written out.
         model_notes: what a user should know of the model's file.
         timings: seconds by stage.
@@ -102,7 +102,7 @@ class Cutout:
         found = [*self.model_notes, *self.picture.notes]
         if self.empty:
             found.append("No subject was found in this picture.")
-        elif self.confidence < UNSURE:
+        if self.confidence < UNSURE:
             found.append(
                 f"The model is unsure about this picture (confidence {self.confidence:.2f}): look at the result."
             )

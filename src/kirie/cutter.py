@@ -205,8 +205,11 @@ class Cutter:
         item.watch.restart()
         alpha = readout.alpha(item.logits, self.card.readout, item.geometry)
         item.watch("read out")
+        found = alpha.any()
         alpha = refine.placed(alpha, item.picture.size, options)
         cutout = self.assemble(item.picture, alpha, options, item.watch)
+        if not found:
+            cutout.confidence = readout.absence(item.logits, self.card.readout)
         cutout.seen = item.geometry.seen
         return cutout
 

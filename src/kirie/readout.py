@@ -14,7 +14,7 @@ from .errors import BadCheckpoint
 from .prepare import PILLOW, Geometry
 from .spec import ReadOut
 
-__all__ = ["alpha", "calibrated", "classes", "probabilities", "scores", "share"]
+__all__ = ["absence", "alpha", "calibrated", "classes", "probabilities", "scores", "share"]
 
 NOT_A_MAP = (
     "The network returned something that is not a finite map (shape {}): the file is damaged, or its precision does not "
@@ -42,6 +42,8 @@ def alpha(raw: NDArray[np.float32], readout: ReadOut, geometry: Geometry) -> NDA
         # A constant map has no subject to stretch out (the published script divides 0 by 0).
         subject = (subject - low) / (high - low) if high > low else np.zeros_like(subject)
     low, high = readout.levels
+    if readout.presence and not _present(subject, (low + high) / 2, readout.presence):
+        subject = np.zeros_like(subject)
     if (low, high) != (0.0, 1.0):
         subject = ((subject - low) / (high - low)).clip(0, 1)
     height, width = geometry.picture
@@ -58,12 +60,23 @@ def alpha(raw: NDArray[np.float32], readout: ReadOut, geometry: Geometry) -> NDA
     return np.clip(np.asarray(resized), 0, 1)
 
 
+def _present(subject: NDArray[np.float32], middle: float, presence: float) -> bool:
+    """Whether what counts as subject is probable enough in the mean."""
+    found = subject[subject >= middle]
+    return bool(found.size and found.mean(dtype=np.float64) >= presence)
+
+
 def calibrated(decided: float, readout: ReadOut) -> float:
     """What an answer's decidedness in 0…1 is worth: the IoU to be expected, where the card knows; otherwise itself."""
     if not readout.calibration:
         return decided
     places = np.linspace(0, 1, len(readout.calibration))
     return float(np.interp(decided, places, readout.calibration))
+
+
+def absence(raw: NDArray[np.float32], readout: ReadOut) -> float:
+    """How decided an answer of nothing is, 0…1: 1 where no pixel is likely at all, 0 where one is as likely as not."""
+    return max(0.0, 1 - 2 * float(probabilities(raw, readout).max()))
 
 
 def probabilities(raw: NDArray[np.float32], readout: ReadOut) -> NDArray[np.float32]:

@@ -137,6 +137,8 @@ class ReadOut:
     they do not depend on the picture. `classes` names the channels of a network with several: the first is the
     background, and the subject is everything else. Without a `background` they are the kinds of things in a scene:
     `kirie segment` reads them. `colours` shows them: `#rrggbb` for each; none, where they have no usual ones.
+    `presence` is how probable the subject's pixels (those that become one half or more) must be in the mean for it to count
+    as found: below it the alpha is zero everywhere.
     `calibration` says what an answer's decidedness (`refine.confidence`) is worth: the IoU with the truth that it had on
     pictures held out of training, at decidednesses evenly from 0 to 1. Where it was not measured, it is empty.
     """
@@ -150,6 +152,7 @@ class ReadOut:
     classes: tuple[str, ...] = ()
     background: bool = True
     colours: tuple[str, ...] = ()
+    presence: float = 0.0
     calibration: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
@@ -169,11 +172,17 @@ class ReadOut:
         one_each = len(self.colours) in (0, len(self.classes))
         what = "one #rrggbb for each class, or none"
         _must("readout.colours", self.colours, what, holds=shown and one_each)
+        sure = _is_number(self.presence) and 0 <= self.presence <= 1
+        _must("readout.presence", self.presence, "a number from 0 to 1", holds=sure)
         measured = self.calibration
         numbers = isinstance(measured, tuple) and all(map(_is_number, measured))
         rising = numbers and all(0 <= a <= b <= 1 for a, b in pairwise(measured))
         what = "two rising numbers in 0…1 at least, or none"
         _must("readout.calibration", measured, what, holds=rising and len(measured) != 1)
+
+    def unmeasured(self) -> ReadOut:
+        """The same for other weights: without what was measured on the answers of these."""
+        return replace(self, presence=0.0, calibration=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

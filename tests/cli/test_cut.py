@@ -106,7 +106,7 @@ def test_json_is_one_object_per_picture(disc_file, tmp_path, capsys):
     for line in (first, empty, gone):
         assert list(line) == keys.split()
     assert first["size"] == [120, 160]
-    assert first["seen"] == [[256, 256]]
+    assert first["seen"] == [[288, 288]]
     assert first["error"] is None
     assert empty["empty"] is True
     assert empty["bbox"] is None

@@ -51,7 +51,7 @@ def test_inspect_an_onnx_file(capsys):
     assert facts["licence"] == "Apache-2.0"
     assert facts["sha256"] == hashlib.sha256(MINI.read_bytes()).hexdigest()
     assert facts["bytes"] == MINI.stat().st_size
-    assert facts["input"] == "image: N×3×256×256 float32"
+    assert facts["input"] == "image: N×3×288×288 float32"
     assert facts["options"]["head"] == 16
     assert facts["opsets"] == {"ai.onnx": 17}
     assert facts["external"] == []

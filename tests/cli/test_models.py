@@ -81,7 +81,7 @@ def test_show(served, capsys):
     said = capsys.readouterr().out
     for part in (
         "served or served_alias",
-        "256×256",
+        "288×288",
         "allowed",
         "not on this computer",
         "/net.onnx",

@@ -157,7 +157,7 @@ def _as_used(recipe: Recipe, card: ModelCard | None) -> Recipe:
         what = "names classes" if semantic else "finds a subject"
         hint = "semantic" if semantic else "subject"
         raise BadInput(f"{recipe.init} {what}: set task={hint}, and give data of that kind.")
-    reading = {} if recipe.task == "semantic" else {"readout": source.readout}
+    reading = {} if recipe.task == "semantic" else {"readout": source.readout.unmeasured()}
     return replace(
         recipe,
         preparation=source.preparation,

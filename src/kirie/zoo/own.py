@@ -30,20 +30,27 @@ MODELS: tuple[ModelCard, ...] = (
             "Noto Emoji (Apache-2.0)",
             "backgrounds: budgie-backgrounds, elementary wallpapers, scikit-image (CC0-1.0)",
             "backgrounds: GroceryStoreDataset (MIT), COCO (CC-BY-2.0)",
+            "subjects and scenes drawn by kirie (Apache-2.0)",
         ),
-        preparation=Preparation(size=(256, 256), filter="shrink"),
-        readout=ReadOut(activation="sigmoid", levels=(0.1, 0.9)),
+        preparation=Preparation(size=(288, 288), filter="shrink"),
+        readout=ReadOut(
+            activation="sigmoid",
+            levels=(0.2, 0.8),
+            presence=0.7,
+            calibration=(0.278,) * 12
+            + (0.311, 0.412, 0.548, 0.573, 0.608, 0.695, 0.796, 0.908, 0.925),
+        ),
         weights=(
             Weights(
                 file="kirie-mini.onnx",
-                size=4345004,
-                hash="sha256:275adb84760291d37bc0046e83c4bfa0350783574e9ec1fe8edbf39e32d1ee3b",
+                size=4348414,
+                hash="sha256:4157eae6d078d7faa322fdb17d027e2711fe65383a153d61de6ef4aeeb5e38ad",
                 url="package:assets/kirie-mini.onnx",
             ),
             Weights(
                 file="kirie-mini.safetensors",
-                size=4355080,
-                hash="sha256:c995b3bb7a9c1ef38c20d7a63e69feff4c90c53546ff18bbb800378b26f1bf45",
+                size=4355576,
+                hash="sha256:a83666c71dac5461a365eec20d0932fef222e9e97653ec8697a590a68d53598a",
                 url="package:assets/kirie-mini.safetensors",
             ),
         ),
