@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 import kirie
 from kirie import CutOptions, metrics, refine
@@ -94,14 +95,7 @@ def calibration(sure: NDArray[np.float64], right: NDArray[np.float64]) -> list[f
     near = np.exp(-(far**2) / 2) + 1e-3 * np.exp(-((far / 8) ** 2) / 2) + 1e-12
     worth = near @ right / near.sum(axis=1)
     seen = near.sum(axis=1)
-    blocks: list[list[float]] = []  # pool adjacent violators: (value, weight, places)
-    for value, weight in zip(worth, seen, strict=True):
-        blocks.append([float(value), float(weight), 1])
-        while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
-            a, b = blocks.pop(), blocks.pop()
-            total = a[1] + b[1]
-            blocks.append([(a[0] * a[1] + b[0] * b[1]) / total, total, a[2] + b[2]])
-    return [round(block[0], 3) for block in blocks for _ in range(int(block[2]))]
+    return [round(float(n), 3) for n in isotonic_regression(worth, weights=seen).x]
 
 
 def main() -> None:
@@ -136,7 +130,8 @@ def main() -> None:
                 mask = (read(alpha, pair) * 255 + 0.5).astype(np.uint8)
                 suites[kind, pair].add(suites[kind, pair].measure(metrics.pair(mask, truth)))
             decided = read(alpha, own)
-            worth.append((refine.confidence(decided), overlap(decided, truth)))
+            iou = metrics.Confusion(("iou",)).update(decided, truth)["iou_bin"]
+            worth.append((refine.confidence(decided), iou))
     print(f"{'levels':>12}" + "".join(f"{f'{kind}, {n}':>16}" for kind in KINDS[:2] for n in NAMES))
     for pair in LEVELS:
         found = [suites[kind, pair].compute() for kind in KINDS[:2]]
@@ -150,13 +145,6 @@ def main() -> None:
     spread = ", ".join(f"{q:.3f}" for q in np.quantile(sure, (0, 0.1, 0.5, 0.9, 1)))
     print(f"decidedness with the card's levels {own}, least to most: {spread}")
     print("calibration =", tuple(calibration(sure, right)))
-
-
-def overlap(alpha: Floats, truth: NDArray[np.uint8]) -> float:
-    """IoU at one half."""
-    ours, theirs = alpha >= OPAQUE, truth > 127
-    either = int((ours | theirs).sum())
-    return int((ours & theirs).sum()) / either if either else 1.0
 
 
 if __name__ == "__main__":

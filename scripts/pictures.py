@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 import kirie
-from kirie import image
+from kirie import image, metrics
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
@@ -102,8 +102,7 @@ def scored(data: Path) -> list[tuple[str, list[Image.Image]]]:
             cutout = cutter.cut(path)
             with Image.open(path.with_suffix(".png")) as opened:
                 truth = opened.convert("L")
-            true, ours = np.asarray(truth) > 127, cutout.alpha >= 0.5
-            iou = float((true & ours).sum() / max(1, (true | ours).sum()))
+            iou = metrics.Confusion(("iou",)).update(cutout.alpha, np.asarray(truth))["iou_bin"]
             picture, *rest = shown(cutout, WIDE, TALL)
             views = [picture, truth.resize(picture.size).convert("RGB"), *rest]
             found.append((iou, f"{iou:.2f}, sure {cutout.confidence:.2f}: {path.stem}", views))
@@ -122,7 +121,7 @@ def main() -> None:
     if given.eval:
         sheet(scored(Path(given.eval[0])), 3).save(given.eval[1])
         return
-    if given.photos is None:
+    if given.photos is None or not given.photos.is_dir():
         parser.error("name the folder of demo photos")
     IMAGES.mkdir(parents=True, exist_ok=True)
     with kirie.load() as cutter:

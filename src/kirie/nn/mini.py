@@ -161,7 +161,7 @@ class Mini(nn.Module):
         if bottom or right:
             x = F.pad(x, (0, right, 0, bottom), mode="replicate")
         features = []
-        y = self.stem(x)  # (N, 24, h/2, w/2)
+        y = self.stem(x)  # (N, 16, h/2, w/2)
         for stage in self.stages:
             y = stage(y)
             features.append(y)

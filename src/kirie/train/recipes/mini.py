@@ -6,7 +6,7 @@
 DATA holds train/, cutouts/ and backgrounds/; MADE drawn subjects and scenes. More than half of the pictures are cutouts laid on
 backgrounds, on parts of other photos and on drawn scenes; two fifths of the cutouts are drawn, of kinds that the photos lack.
 
-Expected: three to four hours on two cores without bfloat16. Scores: docs/models/kirie-mini.md. Small pictures first: most of what
+Expected: two and a half to four hours on two cores without bfloat16. Scores: docs/models/kirie-mini.md. Small pictures first: most of what
 the network must learn can be seen at 128², at a quarter of the cost.
 """
 
